@@ -1,0 +1,60 @@
+// Runs a Module on a device, in one precision.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "loader/model_impl.h"
+#include "ptrun/device.h"
+#include "ptrun/log.h"
+#include "ptrun/predictor.h"
+
+namespace at {
+class Tensor;
+}
+namespace c10 {
+struct IValue;
+}
+
+namespace ptrun {
+
+struct ExecutorOptions {
+  Device device;
+  Precision precision = Precision::fp32;
+  int batch_size = 1;  // images a call; a smaller batch is padded to it
+  LogCallback log;
+};
+
+// One way to run a module: a row of the table in plan.cpp. Any thread may call run at the same time.
+class Plan {
+ public:
+  virtual ~Plan() = default;
+  virtual const char* name() const noexcept = 0;  // "plain", "script"
+  // `inputs` in the order of the signature; the result is the module's own output.
+  virtual c10::IValue run(std::vector<c10::IValue> inputs) const = 0;
+};
+
+// Thread rule: immutable after construction, any thread may run. Does not change the OpenMP thread count of the
+// caller. Throws model_failed naming the model when the module throws, invalid_argument for inputs that the
+// signature does not allow.
+class Executor {
+ public:
+  Executor(const Model& model, const ExecutorOptions& options);
+  ~Executor();
+
+  // For InputForm::batched_nchw: `batch` [N, 3, H, W] float32 on the CPU, 1 <= N <= batch_size. Pads to batch_size and
+  // cuts every output tensor whose first dimension is the batch back to N.
+  c10::IValue run(const at::Tensor& batch) const;
+  // For InputForm::list_chw: tensors [3, H, W] float32 of any sizes.
+  c10::IValue run_list(const std::vector<at::Tensor>& images) const;
+
+  const char* plan_name() const noexcept;
+  int batch_size() const noexcept;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace ptrun

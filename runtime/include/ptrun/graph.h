@@ -1,0 +1,145 @@
+// Writing a network as a graph. No LibTorch type appears here: a file in models/ includes this and nothing else.
+//
+//   Value head(GraphBuilder& g, Weights w, Value x) {
+//     return g.linear(w / "fc", g.flatten(g.mean(x, {2, 3})));
+//   }
+//
+// Values and weights belong to the builder that made them and are cheap to copy. One builder, one thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "ptrun/export.h"
+#include "ptrun/signature.h"
+
+namespace ptrun {
+
+class GraphBuilder;
+class WeightTable;
+
+// A tensor, list or scalar inside the graph under construction.
+class Value {
+ public:
+  Value() = default;
+  explicit operator bool() const noexcept { return handle_ != nullptr; }
+
+ private:
+  friend class GraphBuilder;
+  explicit Value(void* handle) : handle_(handle) {}
+  void* handle_ = nullptr;
+};
+
+// A view of a file's named tensors below one dotted prefix. Structure is read from which names exist.
+class PTRUN_API Weights {
+ public:
+  explicit Weights(const WeightTable& table, std::string prefix = {});
+
+  // The view below `name`: (w / "layer1")["0.conv1.weight"] is "layer1.0.conv1.weight".
+  Weights operator/(std::string_view name) const;
+  // True when the tensor `name`, or any tensor below it, exists.
+  bool has(std::string_view name) const;
+  // Sizes of tensor `name`, or nothing when the file lacks it.
+  std::optional<std::vector<std::int64_t>> shape(std::string_view name) const;
+  // Size `dimension` of tensor `name`; 0 when the tensor or the dimension is missing.
+  std::int64_t size(std::string_view name, std::size_t dimension) const;
+  DType dtype(std::string_view name) const;
+  // Direct children by name: those with number names in numeric order, then the others in file order.
+  std::vector<std::string> child_names() const;
+  // Views of the children with number names, in numeric order: for (Weights block : (w / "layer1").items()).
+  std::vector<Weights> items() const;
+  // Number of items().
+  std::size_t count() const;
+  // Last component of the prefix ("0" for "layer1.0"), and the whole prefix.
+  std::string_view name() const noexcept;
+  const std::string& prefix() const noexcept { return prefix_; }
+  const WeightTable& table() const noexcept { return *table_; }
+
+ private:
+  const WeightTable* table_;
+  std::string prefix_;
+};
+
+struct Conv2dOptions {
+  std::int64_t stride = 1;
+  std::int64_t padding = 0;
+  std::int64_t dilation = 1;
+  std::int64_t groups = 0;       // 0: from the weight's shape and in_channels
+  std::int64_t in_channels = 0;  // needed when groups is 0 and the convolution is grouped
+};
+struct Pool2dOptions {
+  std::int64_t kernel = 2;
+  std::int64_t stride = 0;  // 0: equal to kernel
+  std::int64_t padding = 0;
+  bool ceil_mode = false;
+};
+
+// An argument of GraphBuilder::op. An empty Argument is None.
+using Argument = std::variant<std::monostate, Value, std::int64_t, double, bool, std::string, std::vector<std::int64_t>,
+                              std::vector<double>, std::vector<Value>, DType>;
+
+// Writes one flat graph with the weights as constants. Every method throws Error(bad_model) naming the weight
+// when one is missing or has another shape than the operator needs, and Error(internal) for a wrong schema.
+class PTRUN_API GraphBuilder {
+ public:
+  explicit GraphBuilder(const WeightTable& table);
+  ~GraphBuilder();
+  GraphBuilder(GraphBuilder&&) noexcept;
+  GraphBuilder& operator=(GraphBuilder&&) noexcept;
+
+  // A new graph input; [N, 3, H, W] float32 for image networks.
+  Value input(std::string_view name);
+  // Adds outputs in order; a single one is returned as a tensor, several as a tuple.
+  void output(Value value, std::string_view name = "output");
+
+  // Tensor `name` of the file as a constant, in the file's dtype. float16 and bfloat16 become float32.
+  Value weight(Weights w, std::string_view name);
+  Value constant(double value);
+  Value constant(std::int64_t value);
+
+  // Any operator by its exact schema name, for example op("aten::roll", {x, shifts, dims}); the overload goes
+  // after a dot ("aten::add.Tensor"). Trailing defaults may be left out; `named` gives keyword arguments.
+  Value op(std::string_view schema, std::vector<Argument> arguments,
+           std::vector<std::pair<std::string, Argument>> named = {});
+  // The same for an operator with several results.
+  std::vector<Value> op_results(std::string_view schema, std::vector<Argument> arguments,
+                                std::vector<std::pair<std::string, Argument>> named = {});
+
+  // Layers: parameters are looked up under `w` by torch.nn's names (weight, bias, running_mean, ...).
+  Value conv2d(Weights w, Value x, Conv2dOptions options = {});
+  Value batch_norm(Weights w, Value x, double eps = 1e-5);
+  Value linear(Weights w, Value x);
+  Value layer_norm(Weights w, Value x, double eps = 1e-5);
+
+  // Pure functions of tensors.
+  Value relu(Value x);
+  Value relu6(Value x);
+  Value silu(Value x);
+  Value hardswish(Value x);
+  Value hardsigmoid(Value x);
+  Value sigmoid(Value x);
+  Value gelu(Value x);
+  Value softmax(Value x, std::int64_t dim);
+  Value max_pool2d(Value x, Pool2dOptions options);
+  Value avg_pool2d(Value x, Pool2dOptions options);
+  Value adaptive_avg_pool2d(Value x, std::int64_t height, std::int64_t width);
+  Value mean(Value x, std::vector<std::int64_t> dims, bool keepdim = false);
+  Value flatten(Value x, std::int64_t start_dim = 1);
+  Value add(Value a, Value b);
+  Value mul(Value a, Value b);
+  Value cat(std::vector<Value> values, std::int64_t dim);
+
+  struct Impl;  // runtime/graph only
+  Impl& impl() noexcept { return *impl_; }
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace ptrun

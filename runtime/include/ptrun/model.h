@@ -1,0 +1,57 @@
+// Loading a model file.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "ptrun/export.h"
+#include "ptrun/labels.h"
+#include "ptrun/log.h"
+#include "ptrun/models.h"
+#include "ptrun/preset.h"
+#include "ptrun/signature.h"
+
+namespace ptrun {
+
+struct LoadOptions {
+  std::size_t size = sizeof(LoadOptions);
+  const ModelTables* models = &builtin_models();  // must outlive the call
+  std::string architecture;                       // a variant's name, or empty: recognise it from the weights
+  std::string task;                               // "classify", ..., or empty: from the model
+  std::string labels_file;  // one label a line, or JSON {"0": "name"} or ["name"]; empty: from the model
+  std::string preset_name;  // a PublishedWeights name, or empty
+  PresetLayer preset;       // fields given by the caller, first in precedence
+  bool trust = false;       // lifts the operator allow-list of TorchScript; only for files you wrote
+  std::uint64_t constant_memory_limit = 8ULL << 30U;  // bytes of weights in memory
+  LogCallback log;
+};
+
+// A loaded model: module, signature, labels, preset. Immutable; share it between threads and predictors.
+// A Model is a handle: copies share.
+class PTRUN_API Model {
+ public:
+  struct Impl;  // runtime/loader only
+  explicit Model(std::shared_ptr<const Impl> impl);
+
+  const std::string& path() const noexcept;
+  const std::string& kind() const noexcept;          // "state_dict", "torchscript", ...
+  const std::string& architecture() const noexcept;  // "mobilenet_v2"; empty when the file carries its own graph
+  Task task() const noexcept;
+  const Signature& signature() const noexcept;
+  const Labels& labels() const noexcept;
+  const ResolvedPreset& preset() const noexcept;
+  std::int64_t parameters() const noexcept;
+
+  const Impl& impl() const noexcept { return *impl_; }
+
+ private:
+  std::shared_ptr<const Impl> impl_;
+};
+
+// Reads `path` and makes it ready to run. Throws not_found, bad_model, unsupported, limit_exceeded or
+// invalid_argument, each naming the file, what was found and what to do. Any thread; never prints.
+PTRUN_API Model load_model(const std::string& path, const LoadOptions& options = {});
+
+}  // namespace ptrun

@@ -1,0 +1,96 @@
+// What comes out for one image, for every task.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ptrun/geometry.h"
+#include "ptrun/signature.h"
+
+namespace ptrun {
+
+enum class Task { classify, detect, segment, keypoints, embed, restore, tensors };
+
+struct ClassScore {
+  int index = 0;
+  std::string label;   // empty: the model has no labels
+  float score = 0.0F;  // a probability 0..1, or a logit where Prediction::logits is set
+};
+
+struct Keypoint {
+  float x = 0.0F;  // pixels of the upright original
+  float y = 0.0F;
+  float score = 0.0F;
+};
+
+// COCO run-length encoding of a binary mask, column-major, compressed counts (pycocotools).
+struct Mask {
+  int width = 0;
+  int height = 0;
+  std::string counts;
+};
+
+struct Detection {
+  int index = 0;
+  std::string label;
+  float score = 0.0F;
+  float x1 = 0.0F;  // box corners, pixels of the upright original
+  float y1 = 0.0F;
+  float x2 = 0.0F;
+  float y2 = 0.0F;
+  std::optional<Mask> mask;
+  std::vector<Keypoint> keypoints;
+};
+
+struct SegmentArea {
+  int index = 0;
+  std::string label;
+  std::int64_t area = 0;  // pixels
+};
+
+// A raw output: row-major bytes of `dtype`.
+struct TensorOutput {
+  std::string name;
+  DType dtype = DType::float32;
+  std::vector<std::int64_t> shape;
+  std::vector<std::byte> data;
+};
+
+struct Prediction {
+  Task task = Task::classify;
+  Geometry geometry;
+  int exif_orientation = 1;  // the tag that was found, 1..8
+  std::string mode = "RGB";  // Pillow's mode of the file before conversion
+  bool logits = false;       // scores are logits (activation none)
+
+  std::vector<ClassScore> classes;        // classify: best first
+  std::vector<Detection> detections;      // detect, segment (instances), keypoints: best first
+  std::vector<SegmentArea> segments;      // segment (semantic)
+  std::vector<std::uint8_t> segment_map;  // segment (semantic): class of each pixel, row-major, original size
+  std::vector<float> embedding;           // embed
+  std::vector<std::uint8_t> image;        // restore: RGB bytes [image_height, image_width, 3]
+  int image_width = 0;
+  int image_height = 0;
+  std::vector<TensorOutput> tensors;  // tensors
+};
+
+// Where an image failed.
+enum class Stage { read, decode, preprocess, model, output };
+
+struct Failure {
+  Stage stage = Stage::decode;
+  std::string message;  // "subject: what was found, what was expected; what to do"
+};
+
+// One input's answer: a prediction, or why there is none.
+struct Outcome {
+  std::optional<Prediction> prediction;
+  Failure failure;  // meaningful when there is no prediction
+
+  bool ok() const noexcept { return prediction.has_value(); }
+};
+
+}  // namespace ptrun

@@ -1,0 +1,97 @@
+// Runs one model over images. See model.h for loading, job.h for folders of files.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ptrun/device.h"
+#include "ptrun/export.h"
+#include "ptrun/model.h"
+#include "ptrun/prediction.h"
+
+namespace ptrun {
+
+enum class Activation { automatic, softmax, sigmoid, none };
+enum class Precision { fp32, automatic, bf16, fp16, int8 };
+
+struct PredictOptions {
+  std::size_t size = sizeof(PredictOptions);
+  std::string device = "auto";
+  Precision precision = Precision::fp32;
+  int batch_size = 0;               // images a model call; 0: chosen from `expected_images` and the device
+  int workers = 0;                  // threads that decode and run; 0: from the CPUs this process may use
+  int threads_per_worker = 0;       // OpenMP threads of one model call; 0: chosen with workers
+  std::size_t expected_images = 0;  // a hint: 0 unknown, 1 gives the lowest latency
+  int topk = 5;                     // classes a prediction lists
+  Activation activation = Activation::automatic;
+  float confidence = 0.25F;  // detections below are dropped
+  float iou = 0.7F;          // NMS threshold
+  int max_detections = 300;
+  std::uint64_t max_image_pixels = 100'000'000;  // a larger image is refused from its header
+  std::uint64_t max_image_bytes = 1ULL << 30U;   // of an encoded file
+  LogCallback log;
+};
+
+// Pixels that the caller owns until the call or callback that uses them has returned.
+struct ImageView {
+  enum class Format { rgb, bgr, rgba, bgra, gray };
+  const unsigned char* data = nullptr;
+  int width = 0;
+  int height = 0;
+  std::size_t stride = 0;  // bytes from row to row
+  Format format = Format::rgb;
+};
+
+// One image to predict: exactly one of the three.
+struct Input {
+  std::string path;                          // a file to read
+  std::shared_ptr<const std::string> bytes;  // an encoded image in memory
+  ImageView pixels;
+  std::string name;  // used in messages where path is empty
+};
+
+// Where the time went, summed over all workers, seconds.
+struct StageTimes {
+  double read = 0;
+  double decode = 0;
+  double preprocess = 0;
+  double model = 0;
+  double task = 0;
+};
+
+// Any thread may call any method. Owns its worker threads; the destructor waits for the work in progress
+// and answers what is still queued with a cancelled failure.
+class PTRUN_API Predictor {
+ public:
+  // Throws device_unavailable, or invalid_argument for options that the model cannot meet.
+  explicit Predictor(const Model& model, const PredictOptions& options = {});
+  ~Predictor();
+  Predictor(const Predictor&) = delete;
+  Predictor& operator=(const Predictor&) = delete;
+
+  // Blocks until the answer is there. A bad image is a Failure, a failing model too; never throws for them.
+  Outcome predict(const Input& input);
+  // One outcome per input, in order.
+  std::vector<Outcome> predict(const std::vector<Input>& inputs);
+
+  using Callback = std::function<void(Outcome&&)>;
+  // Queues `input` and returns; blocks while the queue is full (back-pressure). `done` is called exactly once,
+  // from a worker thread, in completion order; it must not throw and must not call this predictor's predict().
+  void submit(Input input, Callback done);
+  // Queued inputs that have not been started are answered with a cancelled failure.
+  void cancel();
+
+  const Model& model() const noexcept;
+  int batch_size() const noexcept;
+  int workers() const noexcept;
+  StageTimes times() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace ptrun

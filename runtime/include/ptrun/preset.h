@@ -1,0 +1,104 @@
+// Preprocessing settings. timm's names and meanings where timm has them (timm/data/config.py).
+#pragma once
+
+#include <array>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ptrun/export.h"
+
+namespace ptrun {
+
+enum class Interpolation { nearest, box, bilinear, hamming, bicubic, lanczos };  // Pillow's six filters
+enum class ResizeMode {
+  shortest,   // the short side becomes resize_size, aspect kept, then crop (torchvision, timm)
+  stretch,    // both sides become input_size, aspect lost (timm "squash")
+  letterbox,  // the whole image fits into input_size, the rest is pad_value (ultralytics)
+};
+enum class CropMode {
+  center,  // the middle input_size of the resized image (torchvision CenterCrop)
+  border,  // as center, but a resized image smaller than input_size is padded with pad_value (timm)
+};
+enum class ChannelOrder { rgb, bgr };
+enum class ResizeBackend {
+  pillow,  // uint8 in, uint8 out, bit-equal to Pillow
+  tensor,  // torchvision's tensor path
+  opencv,  // cv::INTER_LINEAR, ultralytics' letterbox
+};
+enum class ExifRule { apply, ignore };  // torchvision and timm ignore the tag
+enum class ColorRule { rgb };           // Pillow's convert("RGB"): alpha dropped, CMYK and palette converted
+
+// One complete set of settings; the defaults are torchvision's for ImageNet.
+struct Preset {
+  int input_height = 224;  // pixels
+  int input_width = 224;
+  // Short side before the crop, pixels. 0: floor(min(input_height, input_width) / crop_pct) as timm does.
+  int resize_size = 0;
+  double crop_pct = 0.875;  // (0, 1]
+  Interpolation interpolation = Interpolation::bilinear;
+  ResizeMode resize_mode = ResizeMode::shortest;
+  CropMode crop_mode = CropMode::center;
+  std::array<double, 3> mean = {0.485, 0.456, 0.406};  // of values already multiplied by rescale, in channel_order
+  std::array<double, 3> std = {0.229, 0.224, 0.225};
+  double rescale = 1.0 / 255.0;  // uint8 0..255 times this, before mean and std
+  ChannelOrder channel_order = ChannelOrder::rgb;
+  int pad_value = 114;  // 0..255, all channels
+  bool antialias = true;
+  ResizeBackend resize_backend = ResizeBackend::pillow;
+  ExifRule exif = ExifRule::apply;
+  ColorRule color = ColorRule::rgb;
+};
+
+// Some of a preset's fields, and where they came from. An empty field says nothing.
+struct PresetLayer {
+  std::string source;    // for example "command line", "photos.pt.ptrun.json"
+  bool assumed = false;  // a guess, which is worth one warning line
+  std::optional<int> input_height;
+  std::optional<int> input_width;
+  std::optional<int> resize_size;
+  std::optional<double> crop_pct;
+  std::optional<Interpolation> interpolation;
+  std::optional<ResizeMode> resize_mode;
+  std::optional<CropMode> crop_mode;
+  std::optional<std::array<double, 3>> mean;
+  std::optional<std::array<double, 3>> std;
+  std::optional<double> rescale;
+  std::optional<ChannelOrder> channel_order;
+  std::optional<int> pad_value;
+  std::optional<bool> antialias;
+  std::optional<ResizeBackend> resize_backend;
+  std::optional<ExifRule> exif;
+  std::optional<ColorRule> color;
+};
+
+// Where a resolved field's value came from.
+struct PresetOrigin {
+  std::string source;
+  bool assumed = false;
+};
+
+struct ResolvedPreset {
+  Preset values;
+  std::map<std::string, PresetOrigin, std::less<>> origins;  // field name -> origin, every field present
+};
+
+// Field by field, the first layer that has the field wins; what none has is Preset's default ("ImageNet
+// default", assumed). A layer that sets crop_pct hides resize_size of the layers below it. Throws
+// invalid_argument naming the field and its layer when a value is out of its range. Any thread.
+PTRUN_API ResolvedPreset resolve_preset(const std::vector<PresetLayer>& layers);
+
+// Sets one field from text: `field` is a name from preset_field_names(), `value` as on the command line
+// ("0.485,0.456,0.406", "bicubic", "224x320"; "input_size" sets both sides, "mean" and "std" accept one
+// number for all channels). Throws invalid_argument naming both, with what would be accepted.
+PTRUN_API void set_preset_field(PresetLayer& layer, std::string_view field, std::string_view value);
+
+// The field's value as text that set_preset_field accepts. Throws invalid_argument for an unknown field.
+PTRUN_API std::string preset_field_text(const Preset& preset, std::string_view field);
+
+// Every field name in the order in which tools show them, with "input_size" for the two sides.
+PTRUN_API const std::vector<std::string_view>& preset_field_names();
+
+}  // namespace ptrun

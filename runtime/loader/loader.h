@@ -1,0 +1,24 @@
+// One file per kind of model file, in one table (loader.cpp): records -> Model::Impl.
+#pragma once
+
+#include <memory>
+
+#include "archive/byte_source.h"
+#include "archive/kind.h"
+#include "loader/model_impl.h"
+#include "ptrun/model.h"
+
+namespace ptrun {
+
+struct LoadRequest {
+  std::shared_ptr<const archive::ByteSource> source;
+  archive::Kind kind;
+  const LoadOptions& options;
+};
+
+// weights.cpp: torch_save_zip, torch_save_legacy, safetensors with a known architecture.
+void load_weights(const LoadRequest& request, Model::Impl& model);
+// torchscript.cpp: scanned, read, frozen to a graph where that works.
+void load_torchscript(const LoadRequest& request, Model::Impl& model);
+
+}  // namespace ptrun

@@ -1,0 +1,26 @@
+// What a Model handle holds. Made by a loader, read by executor and predictor; immutable once a Model exists.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "graph/module.h"
+#include "ptrun/model.h"
+
+namespace ptrun {
+
+struct Model::Impl {
+  std::string path;
+  std::string kind;          // archive::info(kind).word, or "state_dict", "checkpoint"
+  std::string architecture;  // variant name, empty when the file carries its own graph
+  Task task = Task::classify;
+  Module module;
+  Signature signature;
+  Labels labels;
+  ResolvedPreset preset;
+  std::int64_t parameters = 0;
+  std::vector<std::string> notes;  // what the loader chose for the user, one sentence each
+};
+
+}  // namespace ptrun

@@ -1,0 +1,39 @@
+# Every option of the build, with its reason, and the compile settings that all rooms share.
+option(PTRUN_BUILD_TESTS "Build the tests (needs GoogleTest)" ${PROJECT_IS_TOP_LEVEL})
+# The parser rooms and their tests are built alone under sanitizers: LibTorch is not instrumented.
+option(PTRUN_WITH_TORCH "Build everything; OFF: only the rooms that do not link LibTorch" ON)
+option(PTRUN_WITH_CUDA "Build runtime/executor/cuda (needs nvcc and LibTorch with CUDA)" OFF)
+option(PTRUN_WERROR "Warnings are errors" OFF)
+set(PTRUN_SANITIZE "" CACHE STRING "Sanitizers, for example address,undefined")
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_CXX_VISIBILITY_PRESET hidden)
+set(CMAKE_VISIBILITY_INLINES_HIDDEN ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
+set(CMAKE_LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/lib")
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
+endif()
+
+find_program(PTRUN_CCACHE ccache)
+if(PTRUN_CCACHE)
+  # ccache misses every file behind a precompiled header without these (ccache manual, "Precompiled headers").
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
+    CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+    CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${PTRUN_CCACHE})
+endif()
+
+add_library(ptrun_settings INTERFACE)
+target_compile_options(ptrun_settings INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor
+  $<$<BOOL:${PTRUN_WERROR}>:-Werror>
+  $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
+if(PTRUN_SANITIZE)
+  target_compile_options(ptrun_settings INTERFACE
+    -fsanitize=${PTRUN_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  target_link_options(ptrun_settings INTERFACE -fsanitize=${PTRUN_SANITIZE})
+endif()

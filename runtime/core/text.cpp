@@ -7,7 +7,13 @@
 namespace ptrun {
 namespace {
 
-// Decodes one code point at `text[at]`; returns its length in bytes, 0 when malformed.
+bool is_harmful(char32_t code) {
+  return code < 0x20 || (code >= 0x7F && code < 0xA0) || code == 0x200E || code == 0x200F || code == 0x061C ||
+         (code >= 0x2028 && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069) || code == 0xFEFF;
+}
+
+}  // namespace
+
 std::size_t decode_utf8(std::string_view text, std::size_t at, char32_t& code) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[at + i]); };
   const unsigned char lead = byte(0);
@@ -29,13 +35,6 @@ std::size_t decode_utf8(std::string_view text, std::size_t at, char32_t& code) {
   const bool surrogate = code >= 0xD800 && code <= 0xDFFF;
   return (overlong || surrogate || code > 0x10FFFF) ? 0 : length;
 }
-
-bool is_harmful(char32_t code) {
-  return code < 0x20 || (code >= 0x7F && code < 0xA0) || code == 0x200E || code == 0x200F || code == 0x061C ||
-         (code >= 0x2028 && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069) || code == 0xFEFF;
-}
-
-}  // namespace
 
 std::string printable(std::string_view text, std::size_t max_bytes) {
   std::string out;

@@ -6,17 +6,16 @@
 #include <string_view>
 #include <vector>
 
-namespace ptrun {
+#include "ptrun/text.h"
 
-// `text` with control characters, invalid UTF-8 and bidirectional overrides as \xNN or \u{N}, cut to
-// `max_bytes` with "..." when longer. For messages, tables and logs.
-std::string printable(std::string_view text, std::size_t max_bytes = 200);
+namespace ptrun {
 
 // True when `text` is well-formed UTF-8 (no overlong forms, no surrogates).
 bool is_utf8(std::string_view text);
 
-// The one of `candidates` nearest to `word` by edit distance, or empty when none is near.
-std::string nearest_match(std::string_view word, const std::vector<std::string>& candidates);
+// Decodes the code point that begins at `text[at]` into `code`; returns its length in bytes, 0 when malformed
+// (overlong forms and surrogates are).
+std::size_t decode_utf8(std::string_view text, std::size_t at, char32_t& code);
 
 // "1.2 GiB", "340 bytes".
 std::string human_bytes(std::uint64_t bytes);

@@ -31,7 +31,6 @@ struct TaskInfo {
 };
 
 const std::vector<TaskInfo>& tasks();
-std::string_view to_string(Task task);
 // Throws unsupported naming the tasks that this build knows.
 std::unique_ptr<TaskHead> make_task(const Model& model, const PredictOptions& options);
 

@@ -7,12 +7,15 @@
 #include <string>
 #include <vector>
 
+#include "ptrun/export.h"
 #include "ptrun/geometry.h"
 #include "ptrun/signature.h"
 
 namespace ptrun {
 
 enum class Task { classify, detect, segment, keypoints, embed, restore, tensors };
+// Lower-case name, "classify". Never fails; valid for ever.
+PTRUN_API const char* to_string(Task task) noexcept;
 
 struct ClassScore {
   int index = 0;
@@ -79,6 +82,8 @@ struct Prediction {
 
 // Where an image failed.
 enum class Stage { read, decode, preprocess, model, output };
+// Lower-case name, "decode". Never fails; valid for ever.
+PTRUN_API const char* to_string(Stage stage) noexcept;
 
 struct Failure {
   Stage stage = Stage::decode;

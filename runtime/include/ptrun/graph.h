@@ -70,8 +70,8 @@ struct Conv2dOptions {
   std::int64_t stride = 1;
   std::int64_t padding = 0;
   std::int64_t dilation = 1;
-  std::int64_t groups = 0;       // 0: from the weight's shape and in_channels
-  std::int64_t in_channels = 0;  // needed when groups is 0 and the convolution is grouped
+  std::int64_t groups = 0;       // 0: from the weight's shape and the channels of the input
+  std::int64_t in_channels = 0;  // needed when groups is 0 and the input does not come from a layer of this builder
 };
 struct Pool2dOptions {
   std::int64_t kernel = 2;
@@ -84,8 +84,9 @@ struct Pool2dOptions {
 using Argument = std::variant<std::monostate, Value, std::int64_t, double, bool, std::string, std::vector<std::int64_t>,
                               std::vector<double>, std::vector<Value>, DType>;
 
-// Writes one flat graph with the weights as constants. Every method throws Error(bad_model) naming the weight
-// when one is missing or has another shape than the operator needs, and Error(internal) for a wrong schema.
+// Writes one flat graph with the weights as constants. A weight that is missing or has another shape than its layer
+// needs does not stop the writing: all of them are named together, as bad_model, when the loader ends the graph.
+// A wrong schema or argument throws Error(internal).
 class PTRUN_API GraphBuilder {
  public:
   explicit GraphBuilder(const WeightTable& table);
@@ -98,24 +99,24 @@ class PTRUN_API GraphBuilder {
   // Adds outputs in order; a single one is returned as a tensor, several as a tuple.
   void output(Value value, std::string_view name = "output");
 
-  // Tensor `name` of the file as a constant, in the file's dtype. float16 and bfloat16 become float32.
-  Value weight(Weights w, std::string_view name);
+  // Tensor `name` of the file as a constant: float32 for every floating type, else in the file's dtype.
+  Value weight(const Weights& w, std::string_view name);
   Value constant(double value);
   Value constant(std::int64_t value);
 
   // Any operator by its exact schema name, for example op("aten::roll", {x, shifts, dims}); the overload goes
   // after a dot ("aten::add.Tensor"). Trailing defaults may be left out; `named` gives keyword arguments.
-  Value op(std::string_view schema, std::vector<Argument> arguments,
-           std::vector<std::pair<std::string, Argument>> named = {});
+  Value op(std::string_view schema, const std::vector<Argument>& arguments,
+           const std::vector<std::pair<std::string, Argument>>& named = {});
   // The same for an operator with several results.
-  std::vector<Value> op_results(std::string_view schema, std::vector<Argument> arguments,
-                                std::vector<std::pair<std::string, Argument>> named = {});
+  std::vector<Value> op_results(std::string_view schema, const std::vector<Argument>& arguments,
+                                const std::vector<std::pair<std::string, Argument>>& named = {});
 
   // Layers: parameters are looked up under `w` by torch.nn's names (weight, bias, running_mean, ...).
-  Value conv2d(Weights w, Value x, Conv2dOptions options = {});
-  Value batch_norm(Weights w, Value x, double eps = 1e-5);
-  Value linear(Weights w, Value x);
-  Value layer_norm(Weights w, Value x, double eps = 1e-5);
+  Value conv2d(const Weights& w, Value x, const Conv2dOptions& options = {});
+  Value batch_norm(const Weights& w, Value x, double eps = 1e-5);
+  Value linear(const Weights& w, Value x);
+  Value layer_norm(const Weights& w, Value x, double eps = 1e-5);
 
   // Pure functions of tensors.
   Value relu(Value x);
@@ -126,14 +127,14 @@ class PTRUN_API GraphBuilder {
   Value sigmoid(Value x);
   Value gelu(Value x);
   Value softmax(Value x, std::int64_t dim);
-  Value max_pool2d(Value x, Pool2dOptions options);
-  Value avg_pool2d(Value x, Pool2dOptions options);
+  Value max_pool2d(Value x, const Pool2dOptions& options);
+  Value avg_pool2d(Value x, const Pool2dOptions& options);
   Value adaptive_avg_pool2d(Value x, std::int64_t height, std::int64_t width);
-  Value mean(Value x, std::vector<std::int64_t> dims, bool keepdim = false);
+  Value mean(Value x, const std::vector<std::int64_t>& dims, bool keepdim = false);
   Value flatten(Value x, std::int64_t start_dim = 1);
   Value add(Value a, Value b);
   Value mul(Value a, Value b);
-  Value cat(std::vector<Value> values, std::int64_t dim);
+  Value cat(const std::vector<Value>& values, std::int64_t dim);
 
   struct Impl;  // runtime/graph only
   Impl& impl() noexcept { return *impl_; }

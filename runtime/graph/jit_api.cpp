@@ -1,0 +1,95 @@
+#include "graph/jit_api.h"
+
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <torch/csrc/jit/frontend/schema_matching.h>
+#include <torch/csrc/jit/passes/constant_propagation.h>
+#include <torch/csrc/jit/passes/dead_code_elimination.h>
+#include <torch/csrc/jit/passes/frozen_graph_optimizations.h>
+#include <torch/csrc/jit/passes/remove_mutation.h>
+#include <torch/csrc/jit/runtime/operator.h>
+
+#include "ptrun/error.h"
+
+namespace ptrun::jit {
+namespace {
+
+// Schema of exactly this overload.
+const c10::FunctionSchema* find_schema(const std::string& name, const std::string& overload) {
+  if (const auto handle = c10::Dispatcher::singleton().findSchema({name, overload})) return &handle->schema();
+  // Scalar operators (aten::size.int, aten::floordiv.int) exist in the JIT alone.
+  for (const auto& candidate : torch::jit::getAllOperatorsFor(c10::Symbol::fromQualString(name))) {
+    if (candidate->schema().overload_name() == overload) return &candidate->schema();
+  }
+  return nullptr;
+}
+
+torch::jit::NamedValue named_value(const Operand& operand) {
+  if (const auto* value = std::get_if<torch::jit::Value*>(&operand)) return {*value};
+  return {std::get<c10::IValue>(operand)};
+}
+
+torch::jit::NamedValue named_value(const std::string& name, const Operand& operand) {
+  if (const auto* value = std::get_if<torch::jit::Value*>(&operand)) return {name, *value};
+  return {name, std::get<c10::IValue>(operand)};
+}
+
+}  // namespace
+
+std::vector<torch::jit::Value*> insert_operator(torch::jit::Graph& graph, std::string_view schema,
+                                                const std::vector<Operand>& arguments,
+                                                const std::vector<std::pair<std::string, Operand>>& named) {
+  const std::size_t dot = schema.find('.');
+  const std::string name(schema.substr(0, dot));
+  const std::string overload(dot == std::string_view::npos ? std::string_view() : schema.substr(dot + 1));
+  const c10::FunctionSchema* found = find_schema(name, overload);
+  if (found == nullptr) {
+    throw Error(ErrorCode::internal, std::string(schema),
+                "LibTorch has no such operator overload; this ptrun was built for another LibTorch");
+  }
+  std::vector<torch::jit::NamedValue> positional;
+  positional.reserve(arguments.size());
+  for (const Operand& operand : arguments) positional.push_back(named_value(operand));
+  std::vector<torch::jit::NamedValue> keywords;
+  keywords.reserve(named.size());
+  for (const auto& [key, operand] : named) keywords.push_back(named_value(key, operand));
+  try {
+    const torch::jit::MatchedSchema matched =
+        torch::jit::matchSchema(*found, torch::jit::SourceRange(), graph, positional, keywords);
+    torch::jit::Node* node =
+        graph.insertNode(graph.create(c10::Symbol::fromQualString(name), matched.inputs, matched.return_types.size()));
+    std::vector<torch::jit::Value*> results;
+    results.reserve(matched.return_types.size());
+    for (std::size_t i = 0; i < matched.return_types.size(); ++i) {
+      node->output(i)->setType(matched.return_types[i]);
+      results.push_back(node->output(i));
+    }
+    return results;
+  } catch (const std::exception& error) {
+    throw Error(ErrorCode::internal, std::string(schema), std::string("arguments do not fit: ") + error.what());
+  }
+}
+
+void normalise(const std::shared_ptr<torch::jit::Graph>& graph) {
+  std::shared_ptr<torch::jit::Graph> same = graph;
+  torch::jit::ConstantPropagation(same);
+  torch::jit::RemoveTensorMutation(same);
+  torch::jit::EliminateDeadCode(same);
+}
+
+void fold(const std::shared_ptr<torch::jit::Graph>& graph) {
+  std::shared_ptr<torch::jit::Graph> same = graph;
+  torch::jit::OptimizeFrozenGraph(same);
+}
+
+Program::Program(const std::shared_ptr<torch::jit::Graph>& graph)
+    : code_(std::make_unique<torch::jit::Code>(graph, "forward")) {}
+
+Program::~Program() = default;
+
+c10::IValue Program::run(std::vector<c10::IValue> inputs) const {
+  torch::jit::InterpreterState(*code_).run(inputs);
+  if (inputs.size() == 1) return std::move(inputs.front());
+  return c10::ivalue::Tuple::create(std::move(inputs));
+}
+
+}  // namespace ptrun::jit

@@ -1,0 +1,55 @@
+// Every call into LibTorch's internal JIT interfaces, which change between releases; built and tested against 2.11 and
+// 2.15. Nothing else in ptrun includes torch/csrc/jit/passes or frontend headers.
+#pragma once
+
+#include <ATen/core/ivalue.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace torch::jit {
+struct Graph;
+struct Value;
+struct Code;
+}  // namespace torch::jit
+
+namespace ptrun::jit {
+
+// An argument of insert_operator: a value of the graph, or a constant.
+using Operand = std::variant<torch::jit::Value*, c10::IValue>;
+
+// Appends operator `schema` ("aten::add.Tensor": name, then overload) and returns its results. The overload is taken
+// from the dispatcher, or from the JIT's own operators (aten::size.int); defaults are filled in. Throws
+// Error(internal) naming the operator when there is none or the arguments do not fit.
+std::vector<torch::jit::Value*> insert_operator(torch::jit::Graph& graph, std::string_view schema,
+                                                const std::vector<Operand>& arguments,
+                                                const std::vector<std::pair<std::string, Operand>>& named);
+
+// Constants evaluated, lists of constants made constant, in-place operators made pure, dead nodes removed: the form
+// that folding and every plan expect. Runs operators of the graph on its constants.
+void normalise(const std::shared_ptr<torch::jit::Graph>& graph);
+
+// Folds batch norms and constant adds and multiplications into the convolutions and linears before them, and drops
+// dropout. fp32 only; results change in the last bits.
+void fold(const std::shared_ptr<torch::jit::Graph>& graph);
+
+// A graph compiled for LibTorch's interpreter. Any thread may run it at the same time.
+class Program {
+ public:
+  explicit Program(const std::shared_ptr<torch::jit::Graph>& graph);
+  ~Program();
+  Program(const Program&) = delete;
+  Program& operator=(const Program&) = delete;
+
+  // One result, or a tuple of several. Throws what LibTorch throws.
+  c10::IValue run(std::vector<c10::IValue> inputs) const;
+
+ private:
+  std::unique_ptr<torch::jit::Code> code_;
+};
+
+}  // namespace ptrun::jit

@@ -1,0 +1,96 @@
+#include "graph/tensor_reader.h"
+
+#include <ATen/ATen.h>
+
+#include "core/text.h"
+#include "graph/dtype.h"
+#include "ptrun/error.h"
+
+namespace ptrun {
+namespace {
+
+using archive::TensorInfo;
+using archive::TensorLayout;
+
+// Integers that a quantised tensor stores.
+c10::ScalarType quantized_integer(DType dtype) {
+  switch (dtype) {
+    case DType::qint8: return c10::kChar;
+    case DType::quint8: return c10::kByte;
+    case DType::qint32: return c10::kInt;
+    default: return c10::ScalarType::Undefined;
+  }
+}
+
+const char* layout_name(TensorLayout layout) {
+  switch (layout) {
+    case TensorLayout::strided: return "a strided tensor";
+    case TensorLayout::quantized_per_tensor: return "a tensor quantised as a whole";
+    case TensorLayout::quantized_per_channel: return "a tensor quantised channel by channel";
+    case TensorLayout::sparse: return "a sparse tensor";
+    case TensorLayout::nested: return "a nested tensor";
+    case TensorLayout::meta: return "a meta tensor, which has a shape but no values";
+  }
+  return "a tensor of an unknown layout";
+}
+
+}  // namespace
+
+TensorReader::TensorReader(std::shared_ptr<const archive::TensorFile> file, std::uint64_t memory_limit)
+    : file_(std::move(file)), memory_limit_(memory_limit), storages_(file_->storages().size()) {}
+
+TensorReader::~TensorReader() = default;
+
+void TensorReader::charge(std::uint64_t bytes, const std::string& name) {
+  if (bytes > memory_limit_ || used_ > memory_limit_ - bytes) {
+    throw Error(ErrorCode::limit_exceeded, file_->source().name(),
+                "tensor " + printable(name) + " needs " + human_bytes(bytes) + " more, which takes the weights over " +
+                    human_bytes(memory_limit_) + "; raise constant_memory_limit if the file is to be trusted");
+  }
+  used_ += bytes;
+}
+
+const at::Tensor& TensorReader::storage(std::size_t index) {
+  at::Tensor& tensor = storages_.at(index);
+  if (!tensor.defined()) {
+    const archive::Storage& info = file_->storages()[index];
+    charge(info.bytes, "storage " + info.key);
+    tensor = at::empty({static_cast<std::int64_t>(info.bytes)}, at::kByte);
+    if (info.bytes != 0) file_->read_storage(index, tensor.data_ptr());
+  }
+  return tensor;
+}
+
+at::Tensor TensorReader::read(std::size_t index, const std::string& name) {
+  const TensorInfo& info = file_->tensors().at(index);
+  const bool quantized = info.layout == TensorLayout::quantized_per_tensor;
+  if (info.layout != TensorLayout::strided && !quantized) {
+    throw Error(
+        ErrorCode::unsupported, file_->source().name(),
+        "weight " + printable(name) + " is " + layout_name(info.layout) +
+            ", expected dense values; convert it in Python (tensor.dequantize() or .to_dense()) and save again");
+  }
+  const auto type = quantized ? quantized_integer(info.dtype) : scalar_type(info.dtype);
+  if (!type || *type == c10::ScalarType::Undefined) {
+    throw Error(ErrorCode::unsupported, file_->source().name(),
+                "weight " + printable(name) + " has element type " + archive::to_string(info.dtype) +
+                    ", which this build cannot compute with; convert it to float32 in Python and save again");
+  }
+  const at::Tensor& bytes = storage(info.storage);
+  at::Tensor tensor = at::empty({0}, at::TensorOptions(*type));
+  // The archive has compared sizes, strides and offset with the storage; set_ checks them once more.
+  tensor.set_(bytes.storage(), info.offset, info.shape, info.strides);
+  if (!tensor.is_contiguous() || info.conjugate || info.negative || quantized) {
+    // An expanded view (stride 0) can claim far more elements than its storage holds bytes.
+    const std::uint64_t item = quantized ? sizeof(float) : static_cast<std::uint64_t>(tensor.element_size());
+    const auto count = static_cast<std::uint64_t>(archive::element_count(info.shape));
+    charge(count > memory_limit_ / item ? memory_limit_ + 1 : count * item, name);
+    tensor = tensor.contiguous();
+  }
+  if (quantized) tensor = tensor.to(at::kFloat).sub(info.zero_point).mul(info.scale);
+  if (info.conjugate) tensor = tensor.conj().resolve_conj();
+  if (info.negative) tensor = tensor.neg();
+  return tensor;
+}
+
+}  // namespace ptrun

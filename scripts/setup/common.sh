@@ -1,0 +1,63 @@
+# shellcheck shell=bash
+# Shared by the set-up scripts, quickstart.sh and test.sh: messages, where things lie, options.
+set -euo pipefail
+
+PTRUN_ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
+PTRUN_SETUP="${PTRUN_ROOT}/scripts/setup"
+# Outside the clone, so that a second clone downloads nothing.
+PTRUN_DEPS="${PTRUN_DEPS:-${XDG_CACHE_HOME:-${HOME:?"HOME is not set: set it, or PTRUN_DEPS to a cache folder"}/.cache}/ptrun}"
+PTRUN_TORCH_VERSION="${PTRUN_TORCH_VERSION:-2.15.0}"
+PTRUN_LIBTORCH="${PTRUN_DEPS}/libtorch-${PTRUN_TORCH_VERSION}"
+PTRUN_WEIGHTS="${PTRUN_DEPS}/weights/mobilenet_v2-b0353104.pth"
+export PTRUN_ROOT PTRUN_SETUP PTRUN_DEPS PTRUN_TORCH_VERSION PTRUN_LIBTORCH PTRUN_WEIGHTS
+
+# Read by the scripts that source this file.
+# shellcheck disable=SC2034
+PTRUN_YES=0 PTRUN_CUDA=0
+
+say() { printf '== %s\n' "$*" >&2; }
+
+fail() {
+  printf 'error: %s\n' "$*" >&2
+  exit 1
+}
+
+# Options that every entry script takes; --help prints the comment that opens the script.
+# shellcheck disable=SC2034
+parse_options() {
+  local option
+  for option in "$@"; do
+    case "${option}" in
+      --yes) PTRUN_YES=1 ;;
+      --cuda) PTRUN_CUDA=1 ;;
+      -h | --help)
+        awk 'NR > 1 && !/^#/ { exit } NR > 1 { sub(/^# ?/, ""); print }' "$0"
+        exit 0
+        ;;
+      *) fail "${option}: unknown option; known are --yes (use sudo for packages), --cuda (CUDA libraries too), --help" ;;
+    esac
+  done
+}
+
+# A step that downloads appends its bytes here; quickstart.sh sums them up.
+count_download() {
+  if [[ -n "${PTRUN_DOWNLOAD_COUNT:-}" ]]; then
+    printf '%s\n' "$1" >>"${PTRUN_DOWNLOAD_COUNT}"
+  fi
+}
+
+# One set-up at a time for one cache: a second one waits, then finds everything there.
+lock_deps() {
+  mkdir -p "${PTRUN_DEPS}/downloads"
+  exec {PTRUN_LOCK}>"${PTRUN_DEPS}/.lock"
+  flock "${PTRUN_LOCK}"
+}
+
+# need_space MEGABYTES: refuses before a download, not in the middle of it.
+need_space() {
+  local free
+  free="$(df --output=avail -m "${PTRUN_DEPS}" | tail -n 1 | tr -d ' ')"
+  if ((free < $1)); then
+    fail "${PTRUN_DEPS}: ${free} MB free, $1 MB needed; free some, or set PTRUN_DEPS to a folder on another disk"
+  fi
+}

@@ -61,3 +61,40 @@ need_space() {
     fail "${PTRUN_DEPS}: ${free} MB free, $1 MB needed; free some, or set PTRUN_DEPS to a folder on another disk"
   fi
 }
+
+# Everything that has to be there before the build.
+set_up() {
+  local options=()
+  if ((PTRUN_YES)); then options+=(--yes); fi
+  "${PTRUN_SETUP}/packages.sh" "${options[@]}"
+  if ((PTRUN_CUDA)); then options+=(--cuda); fi
+  "${PTRUN_SETUP}/libtorch.sh" "${options[@]}"
+  "${PTRUN_SETUP}/weights.sh"
+}
+
+# build_jobs: one per processor, but no more than memory holds: a file that sees LibTorch takes about 1.5 GB.
+build_jobs() {
+  local processors memory
+  processors="$(nproc)"
+  memory="$(awk '/^MemAvailable:/ { print int($2 / 1500000) }' /proc/meminfo)"
+  printf '%d' "$((memory < 1 ? 1 : (memory < processors ? memory : processors)))"
+}
+
+# configure PRESET [OPTION...]: quiet unless it fails.
+configure() {
+  local log
+  mkdir -p "${PTRUN_ROOT}/build"
+  log="${PTRUN_ROOT}/build/configure-$1.log"
+  say "configuring ($1)"
+  if ! (cd "${PTRUN_ROOT}" && cmake --preset "$@" -DLIBTORCH_ROOT="${PTRUN_LIBTORCH}/torch" \
+    -DPTRUN_TEST_WEIGHTS="${PTRUN_WEIGHTS}") >"${log}" 2>&1; then
+    cat "${log}" >&2
+    fail "cmake --preset $1 failed; the lines above are ${log}"
+  fi
+}
+
+# build PRESET [OPTION...]
+build() {
+  say "building ($1)"
+  (cd "${PTRUN_ROOT}" && cmake --build --preset "$1" --parallel "$(build_jobs)" "${@:2}")
+}

@@ -3,6 +3,7 @@ option(PTRUN_BUILD_TESTS "Build the tests (needs GoogleTest)" ${PROJECT_IS_TOP_L
 # The parser rooms and their tests are built alone under sanitizers: LibTorch is not instrumented.
 option(PTRUN_WITH_TORCH "Build everything; OFF: only the rooms that do not link LibTorch" ON)
 option(PTRUN_WITH_CUDA "Build runtime/executor/cuda (needs nvcc and LibTorch with CUDA)" OFF)
+option(PTRUN_WITH_OPENCV "Build libptrun_opencv.so, the resize of models trained behind cv2 (needs OpenCV core and imgproc)" ON)
 option(PTRUN_WERROR "Warnings are errors" OFF)
 set(PTRUN_SANITIZE "" CACHE STRING "Sanitizers, for example address,undefined")
 

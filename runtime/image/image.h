@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,20 +11,24 @@
 
 namespace ptrun::image {
 
-// 8-bit RGB, rows without gaps: data[(y * width + x) * 3 + c]. The buffer only grows, so one Pixels per worker
-// decodes image after image without allocating.
+// 8-bit RGB, rows without gaps: data[(y * width + x) * 3 + c]. The buffers keep their capacity, so one Pixels per
+// worker decodes image after image without allocating. After a failed decode the image is empty (0 x 0), never the
+// one before.
 struct Pixels {
   int width = 0;
   int height = 0;
   std::vector<std::uint8_t> data;
-  std::string mode = "RGB";  // Pillow's mode of the file: "L", "P", "RGBA", "CMYK", "I;16", ...
-  int exif_orientation = 1;  // the tag as found, 1..8
+  std::string mode = "RGB";           // Pillow's mode of the file: "L", "P", "RGBA", "CMYK", "I;16", ...
+  int exif_orientation = 1;           // the tag as found, 1..8
+  std::vector<std::uint8_t> scratch;  // the codecs' work space, contents unspecified
 };
 
 struct DecodeLimits {
   std::uint64_t pixels = 100'000'000;  // width x height, checked from the header before anything is allocated
   int side = 1 << 20;                  // pixels
-  int jpeg_scans = 500;                // progressive JPEG: a scan bomb decodes for hours
+  int jpeg_scans = 500;                // a small progressive JPEG with thousands of scans decodes for hours
+  // scans x pixels: an honest file has about 10 scans, so this bounds the time of the largest ones.
+  std::uint64_t jpeg_scan_pixels = 2'000'000'000;
 };
 
 struct DecodeOptions {
@@ -44,8 +47,11 @@ struct Codec {
   std::string_view name;                     // "JPEG"
   std::vector<std::string_view> extensions;  // lower case, with the dot
   bool (*matches)(std::string_view bytes);   // by magic bytes
-  // Decodes to upright RGB. Throws bad_image; the subject is added by decode().
+  // Fills width, height, data, mode and exif_orientation with the picture as stored. Throws bad_image or
+  // limit_exceeded with an empty subject, which decode() fills in.
   void (*decode)(std::string_view bytes, const DecodeOptions& options, Pixels& out);
+  // The format itself says how the picture stands, so it is turned whatever the EXIF rule (Pillow: TIFF).
+  bool always_upright = false;
 };
 const std::vector<Codec>& codecs();
 

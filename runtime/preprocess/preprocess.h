@@ -1,29 +1,45 @@
-// Pixels -> one row of the batch, equal to what Pillow + torchvision make.
+// Pixels -> one row of the batch, equal to what Pillow + torchvision / timm / ultralytics make.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
 #include "image/image.h"
+#include "preprocess/resize.h"
 #include "ptrun/geometry.h"
 #include "ptrun/preset.h"
 
 namespace ptrun {
 
-// Buffers that one worker keeps from image to image. Not thread-safe.
+// The float of each byte of each channel: (byte / 255 - mean) / std in float32, in the order of torchvision's ToTensor
+// and Normalize, so that the tensors have the same bits.
+struct ValueTable {
+  std::array<double, 3> mean = {};
+  std::array<double, 3> std = {};
+  double rescale = 0;
+  std::array<std::array<float, 256>, 3> values = {};
+};
+
+// Buffers that one worker keeps from image to image, so that no image allocates. Not thread-safe.
 struct PreprocessScratch {
-  std::vector<std::uint8_t> horizontal;  // rows between the two passes
-  std::vector<std::uint8_t> resized;     // the crop, RGB
-  std::vector<std::int32_t> weights;     // filter coefficients
-  std::vector<int> bounds;
+  ResizeScratch resize;
+  std::vector<std::uint8_t> resized;  // the crop, RGB
+  ValueTable table;
 };
 
 // Resizes, crops, normalises one image into `row` [3, input_height, input_width] float32, contiguous.
 // Throws invalid_argument for a preset that this build cannot follow, bad_image for an image with no pixels.
 Geometry preprocess(const image::Pixels& pixels, const Preset& preset, PreprocessScratch& scratch, float* row);
 
+// The same up to the crop: [input_height, input_width, 3] bytes, in scratch.resized.
+Geometry resize_and_crop(const image::Pixels& pixels, const Preset& preset, PreprocessScratch& scratch);
+
 // For a module that prepares its input itself: rescale and channel order only, size unchanged.
 // `chw` has 3 * height * width floats, values 0..1.
 Geometry to_unit_chw(const image::Pixels& pixels, const Preset& preset, float* chw);
+
+// Throws what preprocess() would for `preset`, without an image: for use before the first one is read.
+void check_preset(const Preset& preset);
 
 }  // namespace ptrun

@@ -14,13 +14,15 @@ namespace ptrun {
 
 enum class Interpolation { nearest, box, bilinear, hamming, bicubic, lanczos };  // Pillow's six filters
 enum class ResizeMode {
-  shortest,   // the short side becomes resize_size, aspect kept, then crop (torchvision, timm)
-  stretch,    // both sides become input_size, aspect lost (timm "squash")
+  shortest,  // the short side becomes resize_size, aspect kept, then crop (torchvision, timm)
+  // Both sides become input_size / crop_pct, aspect lost, then crop: timm's "squash", and with crop_pct 1, the default
+  // of this mode in resolve_preset(), torchvision's Resize((height, width)).
+  stretch,
   letterbox,  // the whole image fits into input_size, the rest is pad_value (ultralytics)
 };
 enum class CropMode {
   center,  // the middle input_size of the resized image (torchvision CenterCrop)
-  border,  // as center, but a resized image smaller than input_size is padded with pad_value (timm)
+  border,  // the long side becomes input_size / crop_pct, the rest is pad_value, nothing is lost (timm)
 };
 enum class ChannelOrder { rgb, bgr };
 enum class ResizeBackend {
@@ -35,7 +37,7 @@ enum class ColorRule { rgb };           // Pillow's convert("RGB"): alpha droppe
 struct Preset {
   int input_height = 224;  // pixels
   int input_width = 224;
-  // Short side before the crop, pixels. 0: floor(min(input_height, input_width) / crop_pct) as timm does.
+  // Short side before the crop, pixels. 0: from crop_pct, floor(input_size / crop_pct) on each side, as timm does.
   int resize_size = 0;
   double crop_pct = 0.875;  // (0, 1]
   Interpolation interpolation = Interpolation::bilinear;
@@ -45,8 +47,8 @@ struct Preset {
   std::array<double, 3> std = {0.229, 0.224, 0.225};
   double rescale = 1.0 / 255.0;  // uint8 0..255 times this, before mean and std
   ChannelOrder channel_order = ChannelOrder::rgb;
-  int pad_value = 114;  // 0..255, all channels
-  bool antialias = true;
+  int pad_value = 114;    // 0..255, all channels; -1: the mean, as timm pads (text: "mean")
+  bool antialias = true;  // Pillow always antialiases: no effect with resize_backend pillow, as in torchvision
   ResizeBackend resize_backend = ResizeBackend::pillow;
   ExifRule exif = ExifRule::apply;
   ColorRule color = ColorRule::rgb;
@@ -86,13 +88,15 @@ struct ResolvedPreset {
 };
 
 // Field by field, the first layer that has the field wins; what none has is Preset's default ("ImageNet
-// default", assumed). A layer that sets crop_pct hides resize_size of the layers below it. Throws
-// invalid_argument naming the field and its layer when a value is out of its range. Any thread.
+// default", assumed), but crop_pct 1 for stretch and letterbox, and pad_value "mean" for border. A layer that sets
+// crop_pct hides resize_size of the layers below it; a resize_size is scaled when a layer above sets another
+// input size. Throws invalid_argument naming the field and its layer when a value is out of its range. Any thread.
 PTRUN_API ResolvedPreset resolve_preset(const std::vector<PresetLayer>& layers);
 
 // Sets one field from text: `field` is a name from preset_field_names(), `value` as on the command line
-// ("0.485,0.456,0.406", "bicubic", "224x320"; "input_size" sets both sides, "mean" and "std" accept one
-// number for all channels). Throws invalid_argument naming both, with what would be accepted.
+// ("0.485,0.456,0.406", "bicubic", "1/255"; "input_size" sets both sides: "224", "224x320" (height x width) or
+// "3,224,224"; "mean" and "std" accept one number for all channels). Throws invalid_argument naming both, with what
+// would be accepted.
 PTRUN_API void set_preset_field(PresetLayer& layer, std::string_view field, std::string_view value);
 
 // The field's value as text that set_preset_field accepts. Throws invalid_argument for an unknown field.

@@ -1,0 +1,207 @@
+// Must stay free of fused multiply-add (the build says so): the weights are compared with Pillow's by their bits.
+#include "preprocess/resize.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+namespace ptrun {
+namespace {
+
+constexpr int kPrecisionBits = 32 - 8 - 2;
+constexpr double kPi = 3.14159265358979323846;
+
+double sinc(double x) { return x == 0.0 ? 1.0 : std::sin(x * kPi) / (x * kPi); }
+
+// Width of half the filter in source pixels at scale 1.
+double support_of(Interpolation filter) {
+  switch (filter) {
+    case Interpolation::box: return 0.5;
+    case Interpolation::bicubic: return 2.0;
+    case Interpolation::lanczos: return 3.0;
+    default: return 1.0;
+  }
+}
+
+double filter_value(Interpolation filter, double x) {
+  switch (filter) {
+    case Interpolation::box: return x > -0.5 && x <= 0.5 ? 1.0 : 0.0;
+    case Interpolation::hamming: {
+      x = std::fabs(x);
+      if (x == 0.0) return 1.0;
+      if (x >= 1.0) return 0.0;
+      x *= kPi;
+      // The constants are float in Pillow as well.
+      return std::sin(x) / x * (static_cast<double>(0.54F) + static_cast<double>(0.46F) * std::cos(x));
+    }
+    case Interpolation::bicubic: {
+      constexpr double kA = -0.5;
+      x = std::fabs(x);
+      if (x < 1.0) return ((kA + 2.0) * x - (kA + 3.0)) * x * x + 1;
+      if (x < 2.0) return (((x - 5) * x + 8) * x - 4) * kA;
+      return 0.0;
+    }
+    case Interpolation::lanczos: return -3.0 <= x && x < 3.0 ? sinc(x) * sinc(x / 3) : 0.0;
+    default: {
+      x = std::fabs(x);
+      return x < 1.0 ? 1.0 - x : 0.0;
+    }
+  }
+}
+
+// Pillow's precompute_coeffs and normalize_coeffs_8bpc for the needed part.
+void compute_weights(const ResizeAxis& axis, Interpolation filter, AxisWeights& out) {
+  if (out.axis == axis && out.filter == filter && !out.spans.empty()) return;
+  out.axis = axis;
+  out.filter = filter;
+  const double scale = static_cast<double>(axis.in) / axis.out;
+  const double filter_scale = std::max(scale, 1.0);
+  const double support = support_of(filter) * filter_scale;
+  const double inverse_scale = 1.0 / filter_scale;
+  out.taps = std::min(static_cast<std::size_t>(std::ceil(support)) * 2 + 1, static_cast<std::size_t>(axis.in));
+  out.spans.resize(static_cast<std::size_t>(axis.count));
+  out.weights.assign(out.spans.size() * out.taps, 0);
+  out.work.resize(out.taps);
+
+  for (std::size_t i = 0; i < out.spans.size(); ++i) {
+    const double center = (static_cast<double>(axis.first) + static_cast<double>(i) + 0.5) * scale;
+    const int first = std::max(static_cast<int>(center - support + 0.5), 0);
+    const int last = std::min(static_cast<int>(center + support + 0.5), axis.in);
+    const auto count = static_cast<std::size_t>(std::max(last - first, 0));
+    double sum = 0.0;
+    for (std::size_t k = 0; k < count; ++k) {
+      out.work[k] = filter_value(filter, (static_cast<double>(k) + first - center + 0.5) * inverse_scale);
+      sum += out.work[k];
+    }
+    std::int32_t* weights = out.weights.data() + i * out.taps;
+    for (std::size_t k = 0; k < count; ++k) {
+      const double weight = (sum != 0.0 ? out.work[k] / sum : out.work[k]) * (1 << kPrecisionBits);
+      weights[k] = static_cast<std::int32_t>(weight < 0 ? weight - 0.5 : weight + 0.5);
+    }
+    out.spans[i] = {first, static_cast<int>(count)};
+  }
+}
+
+std::uint8_t clip8(std::int32_t sum) { return static_cast<std::uint8_t>(std::clamp(sum >> kPrecisionBits, 0, 255)); }
+
+// One row: in [*, 3] -> out [spans, 3].
+void horizontal_row(const std::uint8_t* in, const AxisWeights& x, std::uint8_t* out) {
+  for (std::size_t i = 0; i < x.spans.size(); ++i) {
+    const std::uint8_t* pixel = in + static_cast<std::size_t>(x.spans[i].first) * 3;
+    const std::int32_t* weights = x.weights.data() + i * x.taps;
+    std::int32_t r = 1 << (kPrecisionBits - 1);
+    std::int32_t g = r;
+    std::int32_t b = r;
+    for (int k = 0; k < x.spans[i].count; ++k, pixel += 3) {
+      r += pixel[0] * weights[k];
+      g += pixel[1] * weights[k];
+      b += pixel[2] * weights[k];
+    }
+    out[i * 3] = clip8(r);
+    out[i * 3 + 1] = clip8(g);
+    out[i * 3 + 2] = clip8(b);
+  }
+}
+
+// One result row out of `count` rows, `width` bytes each and `stride` apart.
+void vertical_row(const std::uint8_t* rows, std::size_t stride, const std::int32_t* weights, int count,
+                  std::size_t width, std::int32_t* sums, std::uint8_t* out) {
+  std::fill(sums, sums + width, 1 << (kPrecisionBits - 1));
+  for (int k = 0; k < count; ++k, rows += stride)
+    for (std::size_t i = 0; i < width; ++i) sums[i] += rows[i] * weights[k];
+  for (std::size_t i = 0; i < width; ++i) out[i] = clip8(sums[i]);
+}
+
+// Source pixel of each needed result pixel, -1 outside. Positions are summed up from 0 as Pillow does.
+void nearest_positions(const ResizeAxis& axis, std::vector<AxisWeights::Span>& spans) {
+  const double step = static_cast<double>(axis.in) / axis.out;
+  double position = step * 0.5;
+  spans.resize(static_cast<std::size_t>(axis.count));
+  for (int i = 0; i < axis.first; ++i) position += step;
+  for (auto& span : spans) {
+    const int at = static_cast<int>(position);
+    span = {at < axis.in ? at : -1, 1};
+    position += step;
+  }
+}
+
+void nearest_part(const std::uint8_t* in, const ResizeAxis& x, const ResizeAxis& y, ResizeScratch& scratch,
+                  std::uint8_t* out, std::size_t out_stride) {
+  auto& columns = scratch.horizontal.spans;
+  auto& rows = scratch.vertical.spans;
+  nearest_positions(x, columns);
+  nearest_positions(y, rows);
+  scratch.horizontal.axis = scratch.vertical.axis = {};
+  for (std::size_t j = 0; j < rows.size(); ++j) {
+    std::uint8_t* to = out + j * out_stride;
+    if (rows[j].first < 0) {
+      std::memset(to, 0, columns.size() * 3);
+      continue;
+    }
+    const std::uint8_t* row = in + static_cast<std::size_t>(rows[j].first) * static_cast<std::size_t>(x.in) * 3;
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      if (columns[i].first < 0)
+        std::memset(to + i * 3, 0, 3);
+      else
+        std::memcpy(to + i * 3, row + static_cast<std::size_t>(columns[i].first) * 3, 3);
+    }
+  }
+}
+
+}  // namespace
+
+void resize_part(const std::uint8_t* in, const ResizeAxis& x, const ResizeAxis& y, Interpolation filter,
+                 ResizeScratch& scratch, std::uint8_t* out, std::size_t out_stride) {
+  if (x.count <= 0 || y.count <= 0) return;
+  const auto in_stride = static_cast<std::size_t>(x.in) * 3;
+  const auto width = static_cast<std::size_t>(x.count) * 3;
+  const auto height = static_cast<std::size_t>(y.count);
+  const bool change_x = x.in != x.out;
+  const bool change_y = y.in != y.out;
+  if (!change_x && !change_y) {
+    for (std::size_t j = 0; j < height; ++j)
+      std::memcpy(out + j * out_stride,
+                  in + (static_cast<std::size_t>(y.first) + j) * in_stride + static_cast<std::size_t>(x.first) * 3,
+                  width);
+    return;
+  }
+  if (filter == Interpolation::nearest) return nearest_part(in, x, y, scratch, out, out_stride);
+
+  // Source rows that the needed result rows read.
+  std::size_t first_row = static_cast<std::size_t>(y.first);
+  std::size_t row_count = height;
+  if (change_y) {
+    compute_weights(y, filter, scratch.vertical);
+    first_row = static_cast<std::size_t>(scratch.vertical.spans.front().first);
+    const auto& last = scratch.vertical.spans.back();
+    row_count = static_cast<std::size_t>(last.first + last.count) - first_row;
+  }
+
+  // Pillow's horizontal pass comes first and rounds to 8 bits; a side that keeps its size is not filtered at all.
+  const std::uint8_t* rows = in + first_row * in_stride + static_cast<std::size_t>(x.first) * 3;
+  std::size_t stride = in_stride;
+  if (change_x) {
+    compute_weights(x, filter, scratch.horizontal);
+    std::uint8_t* to = out;
+    stride = out_stride;
+    if (change_y) {
+      scratch.rows.resize(row_count * width);
+      to = scratch.rows.data();
+      stride = width;
+    }
+    for (std::size_t j = 0; j < row_count; ++j)
+      horizontal_row(in + (first_row + j) * in_stride, scratch.horizontal, to + j * stride);
+    if (!change_y) return;
+    rows = to;
+  }
+
+  scratch.sums.resize(width);
+  for (std::size_t j = 0; j < height; ++j) {
+    const AxisWeights::Span& span = scratch.vertical.spans[j];
+    vertical_row(rows + (static_cast<std::size_t>(span.first) - first_row) * stride, stride,
+                 scratch.vertical.weights.data() + j * scratch.vertical.taps, span.count, width, scratch.sums.data(),
+                 out + j * out_stride);
+  }
+}
+
+}  // namespace ptrun

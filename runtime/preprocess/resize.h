@@ -1,0 +1,52 @@
+// Pillow's resize of 8-bit RGB, computed only where it is needed.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "ptrun/preset.h"
+
+namespace ptrun {
+
+// One side of a resize, and the part of its result that is needed.
+struct ResizeAxis {
+  int in = 0;     // pixels of the source
+  int out = 0;    // pixels of the whole result
+  int first = 0;  // needed: [first, first + count) of the result
+  int count = 0;
+
+  bool operator==(const ResizeAxis& other) const {
+    return in == other.in && out == other.out && first == other.first && count == other.count;
+  }
+};
+
+// Which source pixels make each needed result pixel of a side, and their weights as Pillow rounds them (22 bits
+// behind the point). Kept from image to image: recomputed only when axis or filter change.
+struct AxisWeights {
+  struct Span {
+    int first = 0;  // source pixel
+    int count = 0;  // weights in use
+  };
+  ResizeAxis axis;
+  Interpolation filter = Interpolation::bilinear;
+  std::vector<Span> spans;            // [axis.count]
+  std::vector<std::int32_t> weights;  // [axis.count][taps]
+  std::size_t taps = 0;
+  std::vector<double> work;
+};
+
+struct ResizeScratch {
+  AxisWeights horizontal;
+  AxisWeights vertical;
+  std::vector<std::uint8_t> rows;  // between the two passes
+  std::vector<std::int32_t> sums;  // of one row
+};
+
+// The part `x`, `y` of the whole result [y.out, x.out] of Image.resize((x.out, y.out), filter), into `out`
+// [y.count, x.count, 3] whose rows are `out_stride` bytes apart; in [y.in, x.in, 3] without gaps. Bit-equal to Pillow
+// (libImaging/Resample.c; nearest: ImagingScaleAffine in Geometry.c). Counts may be 0.
+void resize_part(const std::uint8_t* in, const ResizeAxis& x, const ResizeAxis& y, Interpolation filter,
+                 ResizeScratch& scratch, std::uint8_t* out, std::size_t out_stride);
+
+}  // namespace ptrun

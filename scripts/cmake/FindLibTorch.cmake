@@ -6,14 +6,6 @@
 # scripts/setup fills. Results: LibTorch_FOUND, LibTorch_VERSION, LibTorch_ROOT_DIR, LibTorch_LIBRARY_DIR.
 set(LIBTORCH_ROOT "" CACHE PATH "Folder that holds LibTorch's include/ and lib/")
 
-# The same folders as scripts/setup/common.sh.
-if(DEFINED ENV{PTRUN_DEPS})
-  set(libtorch_cache "$ENV{PTRUN_DEPS}")
-elseif(DEFINED ENV{XDG_CACHE_HOME})
-  set(libtorch_cache "$ENV{XDG_CACHE_HOME}/ptrun")
-else()
-  set(libtorch_cache "$ENV{HOME}/.cache/ptrun")
-endif()
 set(libtorch_version "$ENV{PTRUN_TORCH_VERSION}")
 if(NOT libtorch_version)
   set(libtorch_version 2.15.0)
@@ -24,7 +16,7 @@ if(LIBTORCH_ROOT)
 elseif(DEFINED ENV{LIBTORCH_ROOT})
   set(libtorch_tried "$ENV{LIBTORCH_ROOT}")
 else()
-  set(libtorch_tried "${libtorch_cache}/libtorch-${libtorch_version}/torch")
+  set(libtorch_tried "${PTRUN_DEPS_DIR}/libtorch-${libtorch_version}/torch")
 endif()
 # Nothing is cached: a changed LIBTORCH_ROOT must not meet the libraries of the former one.
 set(libtorch_places "${libtorch_tried}" "${libtorch_tried}/torch" "${libtorch_tried}/libtorch")

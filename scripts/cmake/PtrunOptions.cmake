@@ -7,6 +7,21 @@ option(PTRUN_WITH_OPENCV "Build libptrun_opencv.so, the resize of models trained
 option(PTRUN_WERROR "Warnings are errors" OFF)
 set(PTRUN_SANITIZE "" CACHE STRING "Sanitizers, for example address,undefined")
 
+# Where scripts/setup puts what it downloads: the same rule as scripts/setup/common.sh.
+if(DEFINED ENV{PTRUN_DEPS})
+  set(PTRUN_DEPS_DIR "$ENV{PTRUN_DEPS}")
+elseif(DEFINED ENV{XDG_CACHE_HOME})
+  set(PTRUN_DEPS_DIR "$ENV{XDG_CACHE_HOME}/ptrun")
+else()
+  set(PTRUN_DEPS_DIR "$ENV{HOME}/.cache/ptrun")
+endif()
+# Tests that need real weights take these (scripts/setup/weights.sh brings them) and fail, not skip, without.
+set(PTRUN_TEST_WEIGHTS "${PTRUN_DEPS_DIR}/weights/mobilenet_v2-b0353104.pth" CACHE FILEPATH
+  "torchvision's published MobileNetV2 weights, for the tests")
+
+# A room finds the libraries it alone uses; libptrun and the tests link them from other folders.
+set(CMAKE_FIND_PACKAGE_TARGETS_GLOBAL ON)
+
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)

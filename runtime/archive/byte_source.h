@@ -24,7 +24,7 @@ class ByteSource {
 };
 
 // Opens a regular file. Throws not_found for what does not exist or cannot be read, unsupported for a directory,
-// FIFO or device (named), bad_model for an empty file.
+// FIFO, socket or device (named), bad_model for an empty file. Never blocks on a FIFO.
 std::shared_ptr<const ByteSource> open_file(const std::string& path);
 
 // Bytes in memory, for tests and embedding programs.

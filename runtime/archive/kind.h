@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "archive/byte_source.h"
+#include "archive/zip.h"
 
 namespace ptrun::archive {
 
@@ -31,6 +32,7 @@ enum class Kind {
   lfs_pointer,
   web_page,
   json_text,
+  text,
   onnx,
   hdf5,
   numpy,
@@ -40,9 +42,12 @@ enum class Kind {
   xz,
   zstd,
   seven_zip,
+  rar,
   tar,
   bare_pickle,
   image,
+  native_library,
+  zeros,
   empty_zip,
   other_zip,
   unknown,
@@ -59,11 +64,17 @@ struct KindInfo {
 const KindInfo& info(Kind kind);
 const std::vector<KindInfo>& all_kinds();
 
-// Reads the first bytes and, for a zip, its names. Throws bad_model for a damaged zip or a file that is two kinds at
-// once (polyglot), naming both.
+// Reads the first bytes and, for a zip, its directory. Throws bad_model for a damaged zip or a file that is two kinds
+// at once (polyglot), naming both.
 Kind detect(const ByteSource& source);
+// The same for a zip that is open already.
+Kind detect_zip(const ZipArchive& zip);
 
-// Throws unsupported with the title and the remedy when `kind` is one that is only recognised.
+// One sentence about this very file where its content says more than its kind: the object that a Git LFS pointer
+// names, the image format, the names in another zip. Empty when there is nothing to add.
+std::string details(const ByteSource& source, Kind kind);
+
+// Throws unsupported with the title, the details and the remedy when `kind` is one that is only recognised.
 void require_readable(const ByteSource& source, Kind kind);
 
 }  // namespace ptrun::archive

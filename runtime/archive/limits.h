@@ -7,16 +7,18 @@
 namespace ptrun::archive {
 
 struct Limits {
-  std::size_t zip_entries = 1'000'000;
+  std::size_t zip_entries = 100'000;
   std::size_t entry_name_bytes = 255;               // PyTorch copies names into 512 bytes, other readers into 256
   std::uint64_t pickle_bytes = 1ULL << 30U;         // data.pkl, or the pickles of a legacy file
-  std::size_t pickle_nodes = 20'000'000;            // values in one pickle
+  std::size_t pickle_nodes = 5'000'000;             // values in one pickle, about 45 bytes of memory each
   std::size_t pickle_depth = 1000;                  // nesting of containers
   std::uint64_t text_record_bytes = 256ULL << 20U;  // one code/ or JSON record, after inflating
   std::uint64_t inflate_ratio = 200;                // of a record over 1 MiB
   std::uint64_t safetensors_header_bytes = 100'000'000;
   std::size_t tensor_dimensions = 64;
-  std::uint64_t tensor_total_bytes = 1ULL << 40U;  // all tensors of a file as stored
+  std::uint64_t tensor_total_bytes = 1ULL << 40U;  // all storages of a file
+  std::uint64_t expanded_bytes = 1ULL << 30U;  // tensors that repeat elements of a smaller storage (stride 0), summed
+  std::size_t weight_names = 1'000'000;        // dotted names taken out of a module tree, where a module may be shared
 };
 
 }  // namespace ptrun::archive

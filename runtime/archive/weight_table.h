@@ -27,6 +27,8 @@ class WeightTable {
   const Entry* find(std::string_view name) const;
   // True when `prefix` itself, or a name beginning with `prefix` + ".", exists.
   bool has_prefix(std::string_view prefix) const;
+  // Indices, in file order, of the entries whose names begin with `prefix` + "."; all of them for an empty prefix.
+  std::vector<std::size_t> below(std::string_view prefix) const;
 
  private:
   std::vector<Entry> entries_;
@@ -38,12 +40,14 @@ namespace archive {
 // The weights of a checkpoint, and how they were found.
 struct FoundWeights {
   WeightTable table;
-  std::string where;                 // "" for the file itself, "state_dict_ema", "model"
-  std::string stripped_prefix;       // "module."
-  bool whole_module = false;         // taken out of a pickled module by its dotted names
-  std::string module_class;          // of a whole module: "torchvision.models.resnet.ResNet"
-  std::vector<std::string> classes;  // of a whole module: every class in it, once each
-  std::vector<std::string> notes;    // what was ignored or preferred, one sentence each
+  std::string where;                      // "" for the file itself, "state_dict_ema", "model"
+  NodeId node = kNoNode;                  // the dict or module that `where` names
+  std::string stripped_prefix;            // "module."
+  bool whole_module = false;              // taken out of a pickled module by its dotted names
+  std::string module_class;               // of a whole module: "torchvision.models.resnet.ResNet"
+  std::vector<std::string> classes;       // of a whole module: every class in it, once each
+  std::vector<std::string> class_places;  // where each class stands first: "layer1.0", "" for the module itself
+  std::vector<std::string> notes;         // what was ignored or preferred, one sentence each
 };
 
 // Finds the state_dict in a file: the object itself, or under the keys that timm, Lightning, ultralytics and others

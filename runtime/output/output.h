@@ -1,6 +1,7 @@
 // Outcome -> bytes. One file per format, in one table (output.cpp).
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
@@ -16,28 +17,46 @@ struct Row {
   Outcome outcome;
 };
 
-// Takes rows in order, from one thread. Throws output_failed.
+// Takes rows in order, from one thread. Throws output_failed, and what the sink throws.
 class RowWriter {
  public:
   virtual ~RowWriter() = default;
   virtual void write(const Row& row) = 0;
-  // Everything is written; a file gets its final name here (JSONL has it from the start).
+  // No row follows.
   virtual void finish() = 0;
 };
 
+// Takes whole rows; throws output_failed when they cannot be kept.
 using ByteSink = std::function<void(std::string_view bytes)>;
+
+// What a writer has to know before the first row.
+struct OutputContext {
+  Task task = Task::classify;
+  int topk = 5;                  // classes that a row lists at most
+  bool logits = false;           // scores are logits
+  std::size_t path_columns = 0;  // display width of the longest path, 0: unknown; aligns the table
+  std::size_t line_columns = 0;  // display width of a terminal line, 0: no limit; the table ends there
+};
 
 struct OutputFormat {
   std::string_view name;       // "jsonl"
   std::string_view extension;  // ".jsonl"; empty: standard output only
   std::vector<Task> tasks;     // empty: every task
-  bool atomic = true;          // written under a temporary name and renamed by finish()
-  std::unique_ptr<RowWriter> (*make)(ByteSink sink, Task task, int topk);
+  bool atomic = true;          // a file is written under a temporary name and renamed when complete
+  std::unique_ptr<RowWriter> (*make)(ByteSink sink, const OutputContext& context);
 };
 const std::vector<OutputFormat>& output_format_table();
 
-// By extension; throws invalid_argument naming the known ones with the nearest match.
+// By extension, in any case; throws invalid_argument naming the known ones with the nearest match.
 const OutputFormat& output_format_for(std::string_view path);
+// By name; throws invalid_argument naming the known ones.
+const OutputFormat& output_format_named(std::string_view name);
+bool fits(const OutputFormat& format, Task task);
+
+// The formats, one file each.
+std::unique_ptr<RowWriter> make_jsonl_writer(ByteSink sink, const OutputContext& context);
+std::unique_ptr<RowWriter> make_csv_writer(ByteSink sink, const OutputContext& context);
+std::unique_ptr<RowWriter> make_table_writer(ByteSink sink, const OutputContext& context);
 
 // One JSONL row, schema 1, without the newline.
 std::string to_json_row(const Row& row);

@@ -1,1 +1,167 @@
-// Nothing here yet.
+#include "ptrun/predictor.h"
+
+#include <future>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include "core/thread_plan.h"
+#include "executor/executor.h"
+#include "image/image.h"
+#include "predictor/queue.h"
+#include "predictor/worker.h"
+#include "ptrun/error.h"
+#include "task/task.h"
+
+namespace ptrun {
+namespace {
+
+// From this many images on a batch is worth filling; fewer get their answers sooner one by one.
+constexpr std::size_t kManyImages = 32;
+// Measured with MobileNetV2 on two cores, see scripts/bench/batch_size.sh.
+constexpr int kThroughputBatch = 8;
+constexpr int kLargestBatch = 4096;
+constexpr int kMostWorkers = 1024;
+
+void check_range(const char* field, long long value, long long first, long long last) {
+  if (value >= first && value <= last) return;
+  throw Error(ErrorCode::invalid_argument, field,
+              std::to_string(value) + " was given, expected " + std::to_string(first) + " to " + std::to_string(last));
+}
+
+void check_options(const PredictOptions& options) {
+  check_range("batch_size", options.batch_size, 0, kLargestBatch);
+  check_range("workers", options.workers, 0, kMostWorkers);
+  check_range("threads_per_worker", options.threads_per_worker, 0, kMostWorkers);
+  check_range("topk", options.topk, 1, 1'000'000);
+  check_range("max_detections", options.max_detections, 1, 1'000'000);
+}
+
+// Depends on the model and the number of images only, so that the same job gives the same bytes with any workers.
+int choose_batch_size(const Model& model, const PredictOptions& options) {
+  const Signature& signature = model.signature();
+  if (signature.form == InputForm::list_chw) return 1;
+  if (!signature.batchable) {
+    if (options.batch_size > 1) {
+      throw Error(
+          ErrorCode::invalid_argument, "batch_size",
+          std::to_string(options.batch_size) + " was given, expected 1: this model's batch is fixed to one image");
+    }
+    return 1;
+  }
+  if (options.batch_size > 0) return options.batch_size;
+  return options.expected_images >= kManyImages ? kThroughputBatch : 1;
+}
+
+Outcome cancelled_outcome() {
+  Outcome outcome;
+  outcome.failure = {Stage::read, "cancelled before it was started"};
+  outcome.cancelled = true;
+  return outcome;
+}
+
+}  // namespace
+
+std::vector<std::string> image_extensions() {
+  const std::vector<std::string_view> known = image::known_extensions();
+  return {known.begin(), known.end()};
+}
+
+struct Predictor::Impl {
+  Impl(const Model& given_model, const PredictOptions& given_options)
+      : model(given_model),
+        options(given_options),
+        executor(model, executor_options(model, options)),
+        head(make_task(model, options)),
+        plan(plan_threads({usable_cpus(), options.expected_images, options.workers, options.threads_per_worker})),
+        queue(static_cast<std::size_t>(2 * plan.workers * executor.batch_size())),
+        shared{model, options, executor, *head, queue, plan.threads_per_worker, {}, {}} {
+    try {
+      for (int i = 0; i < plan.workers; ++i) threads.emplace_back(run_worker, std::ref(shared));
+    } catch (const std::system_error& error) {
+      stop();
+      throw Error(ErrorCode::limit_exceeded, "workers",
+                  std::to_string(threads.size()) + " of " + std::to_string(plan.workers) +
+                      " threads could be started: " + error.what() + "; use fewer workers");
+    }
+  }
+
+  ~Impl() {
+    answer_queued();
+    stop();
+  }
+
+  static ExecutorOptions executor_options(const Model& model, const PredictOptions& options) {
+    check_options(options);
+    if (model.signature().form == InputForm::named) {
+      throw Error(ErrorCode::unsupported, model.path(),
+                  "the model takes several inputs by name, expected one image; export it with a single image input");
+    }
+    ExecutorOptions chosen;
+    chosen.device = parse_device(options.device);
+    chosen.precision = options.precision;
+    chosen.batch_size = choose_batch_size(model, options);
+    chosen.log = options.log;
+    return chosen;
+  }
+
+  void answer_queued() {
+    for (Request& request : queue.take_all()) request.done(cancelled_outcome());
+  }
+
+  void stop() {
+    queue.close();
+    for (std::thread& thread : threads) thread.join();
+    threads.clear();
+  }
+
+  const Model model;
+  const PredictOptions options;
+  const Executor executor;
+  const std::unique_ptr<TaskHead> head;
+  const ThreadPlan plan;
+  RequestQueue queue;
+  WorkerShared shared;
+  std::vector<std::thread> threads;
+};
+
+Predictor::Predictor(const Model& model, const PredictOptions& options)
+    : impl_(std::make_unique<Impl>(model, options)) {}
+Predictor::~Predictor() = default;
+
+void Predictor::submit(Input input, Callback done) {
+  Request request{std::move(input), std::move(done)};
+  if (!impl_->queue.push(request)) request.done(cancelled_outcome());
+}
+
+Outcome Predictor::predict(const Input& input) {
+  std::promise<Outcome> answer;
+  submit(input, [&answer](Outcome&& outcome) { answer.set_value(std::move(outcome)); });
+  return answer.get_future().get();
+}
+
+std::vector<Outcome> Predictor::predict(const std::vector<Input>& inputs) {
+  std::vector<std::promise<Outcome>> answers(inputs.size());
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    submit(inputs[i], [&answer = answers[i]](Outcome&& outcome) { answer.set_value(std::move(outcome)); });
+  }
+  std::vector<Outcome> outcomes;
+  outcomes.reserve(answers.size());
+  for (std::promise<Outcome>& answer : answers) outcomes.push_back(answer.get_future().get());
+  return outcomes;
+}
+
+void Predictor::cancel() { impl_->answer_queued(); }
+
+const Model& Predictor::model() const noexcept { return impl_->model; }
+int Predictor::batch_size() const noexcept { return impl_->executor.batch_size(); }
+int Predictor::workers() const noexcept { return impl_->plan.workers; }
+int Predictor::threads_per_worker() const noexcept { return impl_->plan.threads_per_worker; }
+const char* Predictor::plan() const noexcept { return impl_->executor.plan_name(); }
+
+StageTimes Predictor::times() const {
+  const std::lock_guard lock(impl_->shared.times_mutex);
+  return impl_->shared.times;
+}
+
+}  // namespace ptrun

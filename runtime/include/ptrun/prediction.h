@@ -93,7 +93,8 @@ struct Failure {
 // One input's answer: a prediction, or why there is none.
 struct Outcome {
   std::optional<Prediction> prediction;
-  Failure failure;  // meaningful when there is no prediction
+  Failure failure;         // meaningful when there is no prediction
+  bool cancelled = false;  // never started, because the work was cancelled
 
   bool ok() const noexcept { return prediction.has_value(); }
 };

@@ -21,7 +21,9 @@ struct PredictOptions {
   std::size_t size = sizeof(PredictOptions);
   std::string device = "auto";
   Precision precision = Precision::fp32;
-  int batch_size = 0;               // images a model call; 0: chosen from `expected_images` and the device
+  // Images a model call; 0: chosen from `expected_images` and the model, never from `workers`. A smaller batch is
+  // padded, so that an image's numbers depend neither on the images beside it nor on the number of workers.
+  int batch_size = 0;
   int workers = 0;                  // threads that decode and run; 0: from the CPUs this process may use
   int threads_per_worker = 0;       // OpenMP threads of one model call; 0: chosen with workers
   std::size_t expected_images = 0;  // a hint: 0 unknown, 1 gives the lowest latency
@@ -53,6 +55,9 @@ struct Input {
   std::string name;  // used in messages where path is empty
 };
 
+// Extensions of the image files that this build decodes, lower case with the dot. Any thread.
+PTRUN_API std::vector<std::string> image_extensions();
+
 // Where the time went, summed over all workers, seconds.
 struct StageTimes {
   double read = 0;
@@ -63,7 +68,9 @@ struct StageTimes {
 };
 
 // Any thread may call any method. Owns its worker threads; the destructor waits for the work in progress
-// and answers what is still queued with a cancelled failure.
+// and answers what is still queued with a cancelled failure. Each worker takes one image from reading to its place in
+// a batch after the other, and runs the model when the batch is full or nothing is queued. Thread counts of other
+// threads (OpenMP, LibTorch) stay as they are.
 class PTRUN_API Predictor {
  public:
   // Throws device_unavailable, or invalid_argument for options that the model cannot meet.
@@ -87,6 +94,9 @@ class PTRUN_API Predictor {
   const Model& model() const noexcept;
   int batch_size() const noexcept;
   int workers() const noexcept;
+  int threads_per_worker() const noexcept;
+  // How the model is run: "plain", "script".
+  const char* plan() const noexcept;
   StageTimes times() const;
 
  private:

@@ -1,0 +1,124 @@
+#include "job/outputs.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "core/text.h"
+#include "output/text_format.h"
+#include "ptrun/error.h"
+#include "ptrun/model.h"
+
+namespace ptrun {
+namespace {
+
+bool exists(const std::string& path, bool& regular) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0) return false;
+  regular = S_ISREG(info.st_mode);
+  return true;
+}
+
+void check_task(const OutputFormat& format, const std::string& subject, Task task) {
+  if (fits(format, task)) return;
+  std::vector<std::string> fitting;
+  for (const OutputFormat& other : output_format_table()) {
+    if (fits(other, task) && !other.extension.empty()) fitting.emplace_back(other.extension);
+  }
+  throw Error(ErrorCode::invalid_argument, subject,
+              std::string(format.name) + " cannot hold the results of the task " + to_string(task) + ", expected " +
+                  join_some(fitting));
+}
+
+void check_file(const std::string& path, const JobOptions& options) {
+  const std::string subject = printable(path);
+  bool regular = true;
+  if (exists(path, regular)) {
+    if (regular && !options.force) {
+      throw Error(ErrorCode::invalid_argument, subject,
+                  "the output exists already; give another name, or --force to replace it");
+    }
+    return;
+  }
+  const std::size_t slash = path.rfind('/');
+  const std::string folder = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+  struct stat info {};
+  if (::stat(folder.c_str(), &info) != 0) {
+    throw Error(ErrorCode::invalid_argument, subject,
+                "the folder " + printable(folder) + " does not exist; make it first");
+  }
+  if (!S_ISDIR(info.st_mode)) {
+    throw Error(ErrorCode::invalid_argument, subject, printable(folder) + " is no folder");
+  }
+}
+
+}  // namespace
+
+std::vector<OutputFormatInfo> output_formats() {
+  std::vector<OutputFormatInfo> formats;
+  for (const OutputFormat& format : output_format_table()) {
+    formats.push_back({std::string(format.name), std::string(format.extension)});
+  }
+  return formats;
+}
+
+void check_outputs(const JobOptions& options, std::optional<Task> task) {
+  for (auto path = options.outputs.begin(); path != options.outputs.end(); ++path) {
+    const OutputFormat& format = output_format_for(*path);
+    if (std::find(options.outputs.begin(), path, *path) != path) {
+      throw Error(ErrorCode::invalid_argument, printable(*path), "the output is named twice, expected once");
+    }
+    check_file(*path, options);
+    if (task) check_task(format, printable(*path), *task);
+  }
+  if (options.stdout_format.empty()) return;
+  const OutputFormat& format = output_format_named(options.stdout_format);
+  if (task) check_task(format, "standard output", *task);
+  if (!options.write_stdout) {
+    throw Error(ErrorCode::invalid_argument, "JobOptions::write_stdout", "is not set, expected with stdout_format");
+  }
+}
+
+namespace job {
+
+Outputs::Outputs(const JobOptions& options, const Model& model, const std::vector<std::string>& paths) {
+  OutputContext context;
+  context.task = model.task();
+  context.topk = options.predict.topk;
+  const std::size_t classes = model.labels().names.size();
+  if (classes > 0)
+    context.topk = static_cast<int>(std::min<std::size_t>(classes, static_cast<std::size_t>(context.topk)));
+  context.logits = options.predict.activation == Activation::none;
+  context.line_columns = options.stdout_columns;
+  for (const std::string& path : options.outputs) {
+    const OutputFormat& format = output_format_for(path);
+    Target target;
+    target.file = std::make_unique<OutputFile>(path, format.atomic, options.force);
+    target.writer = format.make([file = target.file.get()](std::string_view bytes) { file->write(bytes); }, context);
+    targets_.push_back(std::move(target));
+  }
+  if (options.stdout_format.empty()) return;
+  const OutputFormat& format = output_format_named(options.stdout_format);
+  // Only the table asks; for a million paths it is worth not to measure them.
+  if (format.extension.empty()) {
+    for (const std::string& path : paths) {
+      context.path_columns = std::max(context.path_columns, display_width(printable(path, 4096)));
+    }
+  }
+  const auto sink = [write = options.write_stdout](std::string_view bytes) { write(std::string(bytes)); };
+  targets_.push_back({nullptr, format.make(sink, context)});
+}
+
+void Outputs::write(const Row& row) {
+  for (Target& target : targets_) target.writer->write(row);
+}
+
+void Outputs::finish(bool complete) {
+  for (Target& target : targets_) target.writer->finish();
+  for (Target& target : targets_) {
+    if (target.file) target.file->commit(complete);
+  }
+}
+
+}  // namespace job
+}  // namespace ptrun

@@ -1,0 +1,33 @@
+// The outputs of one job: every row goes to each.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "output/output.h"
+#include "output/output_file.h"
+#include "ptrun/job.h"
+
+namespace ptrun::job {
+
+// One thread. Throws output_failed, and what write_stdout throws.
+class Outputs {
+ public:
+  // Opens all files. `paths`: those of the rows to come, for the table's alignment.
+  Outputs(const JobOptions& options, const Model& model, const std::vector<std::string>& paths);
+
+  void write(const Row& row);
+  // Makes files durable and gives them their final names; what is not `complete` and has none yet becomes NAME.partial.
+  void finish(bool complete);
+
+ private:
+  struct Target {
+    std::unique_ptr<OutputFile> file;  // none: write_stdout
+    std::unique_ptr<RowWriter> writer;
+  };
+  std::vector<Target> targets_;
+};
+
+}  // namespace ptrun::job

@@ -1,0 +1,170 @@
+// CSV for spreadsheets: RFC 4180 quoting, UTF-8 without a byte order mark, one header line.
+//
+//   classify  one row an image: path, status, width, height, then index_1, label_1, score_1 (logit_1) to index_K ...,
+//             then stage, error
+//   detect    one row a detection: path, status, width, height, index, label, score, x1, y1, x2, y2, stage, error;
+//             an image without detections has one row with these columns empty
+//   segment   as detect, with area (pixels, semantic) before stage
+//
+// Text that a spreadsheet would run as a formula (first character = + - @, tab or carriage return) gets a leading
+// apostrophe; JSONL keeps the exact text.
+#include "output/output.h"
+#include "output/text_format.h"
+
+namespace ptrun {
+namespace {
+
+class Line {
+ public:
+  void text(std::string_view value) {
+    separate();
+    std::string cell = valid_utf8(value);
+    constexpr std::string_view kFormulaStarts = "=+-@\t\r";
+    if (!cell.empty() && kFormulaStarts.find(cell.front()) != std::string_view::npos) cell.insert(0, 1, '\'');
+    if (cell.find_first_of(",\"\r\n") == std::string::npos) {
+      line_ += cell;
+      return;
+    }
+    line_ += '"';
+    for (const char c : cell) {
+      if (c == '"') line_ += '"';
+      line_ += c;
+    }
+    line_ += '"';
+  }
+  void integer(long long value) {
+    separate();
+    append_integer(line_, value);
+  }
+  void number(float value) {
+    separate();
+    append_6_digits(line_, static_cast<double>(value));
+  }
+  void empty(int cells = 1) {
+    for (int i = 0; i < cells; ++i) separate();
+  }
+  std::string end() { return std::move(line_) + '\n'; }
+
+ private:
+  void separate() {
+    if (!first_) line_ += ',';
+    first_ = false;
+  }
+  std::string line_;
+  bool first_ = true;
+};
+
+class CsvWriter final : public RowWriter {
+ public:
+  CsvWriter(ByteSink sink, const OutputContext& context) : sink_(std::move(sink)), context_(context) {
+    std::string header = "path,status,width,height";
+    const std::string score = context_.logits ? "logit" : "score";
+    if (context_.task == Task::classify) {
+      for (int k = 1; k <= context_.topk; ++k) {
+        const std::string number = std::to_string(k);
+        header.append(",index_").append(number).append(",label_").append(number);
+        header.append(",").append(score).append("_").append(number);
+      }
+    } else {
+      header += ",index,label," + score + ",x1,y1,x2,y2";
+      if (context_.task == Task::segment) header += ",area";
+    }
+    header_ = header + ",stage,error\n";
+  }
+
+  void write(const Row& row) override {
+    write_header();
+    if (!row.outcome.ok()) {
+      Line line = begin(row);
+      line.empty(task_cells());
+      line.text(to_string(row.outcome.failure.stage));
+      line.text(row.outcome.failure.message);
+      sink_(line.end());
+      return;
+    }
+    const Prediction& prediction = *row.outcome.prediction;
+    if (context_.task == Task::classify) {
+      sink_(classes(row, prediction));
+    } else {
+      sink_(objects(row, prediction));
+    }
+  }
+
+  void finish() override { write_header(); }
+
+ private:
+  void write_header() {
+    if (header_.empty()) return;
+    sink_(header_);
+    header_.clear();
+  }
+
+  int task_cells() const { return context_.task == Task::classify ? 3 * context_.topk : object_cells(); }
+  int object_cells() const { return context_.task == Task::segment ? 8 : 7; }
+
+  static Line begin(const Row& row) {
+    Line line;
+    line.text(row.path);
+    line.text(row.outcome.ok() ? "ok" : "error");
+    if (row.outcome.ok()) {
+      line.integer(row.outcome.prediction->geometry.original_width);
+      line.integer(row.outcome.prediction->geometry.original_height);
+    } else {
+      line.empty(2);
+    }
+    return line;
+  }
+
+  std::string classes(const Row& row, const Prediction& prediction) const {
+    Line line = begin(row);
+    for (std::size_t k = 0; k < static_cast<std::size_t>(context_.topk); ++k) {
+      if (k >= prediction.classes.size()) {
+        line.empty(3);
+        continue;
+      }
+      line.integer(prediction.classes[k].index);
+      line.text(prediction.classes[k].label);
+      line.number(prediction.classes[k].score);
+    }
+    line.empty(2);
+    return line.end();
+  }
+
+  std::string objects(const Row& row, const Prediction& prediction) const {
+    std::string lines;
+    const bool areas = context_.task == Task::segment;
+    for (const Detection& item : prediction.detections) {
+      Line line = begin(row);
+      line.integer(item.index);
+      line.text(item.label);
+      for (const float value : {item.score, item.x1, item.y1, item.x2, item.y2}) line.number(value);
+      line.empty(areas ? 3 : 2);
+      lines += line.end();
+    }
+    for (const SegmentArea& item : prediction.segments) {
+      Line line = begin(row);
+      line.integer(item.index);
+      line.text(item.label);
+      line.empty(5);
+      line.integer(item.area);
+      line.empty(2);
+      lines += line.end();
+    }
+    if (!lines.empty()) return lines;
+    Line line = begin(row);
+    line.empty(object_cells() + 2);
+    return line.end();
+  }
+
+  ByteSink sink_;
+  OutputContext context_;
+  std::string header_;
+};
+
+}  // namespace
+
+std::unique_ptr<RowWriter> make_csv_writer(ByteSink sink, const OutputContext& context) {
+  return std::make_unique<CsvWriter>(std::move(sink), context);
+}
+
+}  // namespace ptrun

@@ -1,0 +1,244 @@
+#include "predictor/worker.h"
+
+#include <ATen/ATen.h>
+#include <ATen/core/ivalue.h>
+#include <c10/core/InferenceMode.h>
+#include <signal.h>
+
+#include <chrono>
+#include <new>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/text.h"
+#include "executor/executor.h"
+#include "image/image.h"
+#include "predictor/openmp.h"
+#include "predictor/pixels.h"
+#include "predictor/read_file.h"
+#include "preprocess/preprocess.h"
+#include "ptrun/error.h"
+#include "task/task.h"
+
+namespace ptrun {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Adds the time since the last lap to a stage.
+class StopWatch {
+ public:
+  void lap(double& stage) {
+    const Clock::time_point now = Clock::now();
+    stage += std::chrono::duration<double>(now - last_).count();
+    last_ = now;
+  }
+  void restart() { last_ = Clock::now(); }
+
+ private:
+  Clock::time_point last_ = Clock::now();
+};
+
+std::string subject_of(const Input& input) {
+  if (!input.path.empty()) return printable(input.path, 4096);
+  return input.name.empty() ? "image" : printable(input.name, 4096);
+}
+
+class Worker {
+ public:
+  explicit Worker(WorkerShared& shared)
+      : shared_(shared),
+        preset_(shared.model.preset().values),
+        as_list_(shared.model.signature().form == InputForm::list_chw),
+        capacity_(as_list_ ? 1 : static_cast<std::size_t>(shared.executor.batch_size())) {
+    decode_options_.limits.pixels = shared.options.max_image_pixels;
+    decode_options_.exif = preset_.exif;
+    decode_options_.color = preset_.color;
+    if (!as_list_) {
+      slot_ =
+          at::empty({static_cast<std::int64_t>(capacity_), 3, preset_.input_height, preset_.input_width}, at::kFloat);
+    }
+  }
+
+  void run() {
+    while (std::optional<Request> request = shared_.queue.pop()) {
+      begin(std::move(*request));
+      while (waiting_.size() < capacity_) {
+        request = shared_.queue.try_pop();
+        if (!request) break;
+        begin(std::move(*request));
+      }
+      finish_batch();
+    }
+  }
+
+ private:
+  // An image in the batch, waiting for the model.
+  struct Waiting {
+    Predictor::Callback done;
+    std::string subject;
+  };
+
+  // From bytes to a row of the batch; a failure is answered at once and takes no place.
+  void begin(Request request) {
+    Stage stage = Stage::read;
+    std::string subject = subject_of(request.input);
+    std::string problem;
+    watch_.restart();
+    try {
+      Outcome outcome;
+      Prediction& prediction = outcome.prediction.emplace();
+      decode(request.input, subject, stage);
+      stage = Stage::preprocess;
+      prediction.geometry = preprocess_into(waiting_.size());
+      watch_.lap(times_.preprocess);
+      prediction.task = shared_.model.task();
+      prediction.exif_orientation = pixels_.exif_orientation;
+      prediction.mode = pixels_.mode;
+      outcomes_.push_back(std::move(outcome));
+      waiting_.push_back({std::move(request.done), std::move(subject)});
+      return;
+    } catch (const Error& error) {
+      problem = error.subject().empty() ? subject + ": " + error.problem() : error.what();
+    } catch (const std::bad_alloc&) {
+      problem = subject + ": not enough memory for this image; use fewer workers or a smaller image";
+    } catch (const std::exception& error) {
+      problem = subject + ": " + error.what();
+    }
+    fail(request.done, stage, std::move(problem));
+  }
+
+  void decode(const Input& input, const std::string& subject, Stage& stage) {
+    const int given = (input.path.empty() ? 0 : 1) + (input.bytes ? 1 : 0) + (input.pixels.data != nullptr ? 1 : 0);
+    if (given != 1) {
+      throw Error(ErrorCode::invalid_argument, subject,
+                  std::to_string(given) + " of path, bytes and pixels were given, expected one");
+    }
+    std::string_view bytes;
+    if (input.pixels.data != nullptr) {
+      stage = Stage::decode;
+      copy_pixels(input.pixels, subject, decode_options_.limits, pixels_);
+      watch_.lap(times_.decode);
+      return;
+    }
+    if (input.bytes) {
+      bytes = *input.bytes;
+      if (bytes.size() > shared_.options.max_image_bytes) {
+        throw Error(ErrorCode::limit_exceeded, subject,
+                    human_bytes(bytes.size()) + " were given, the limit is " +
+                        human_bytes(shared_.options.max_image_bytes) + " (max_image_bytes)");
+      }
+    } else {
+      bytes = read_file(input.path, shared_.options.max_image_bytes, file_);
+    }
+    watch_.lap(times_.read);
+    stage = Stage::decode;
+    image::decode(bytes, subject, decode_options_, pixels_);
+    watch_.lap(times_.decode);
+  }
+
+  Geometry preprocess_into(std::size_t place) {
+    if (as_list_) {
+      at::Tensor image = at::empty({3, pixels_.height, pixels_.width}, at::kFloat);
+      const Geometry geometry = to_unit_chw(pixels_, preset_, image.mutable_data_ptr<float>());
+      images_.assign(1, std::move(image));
+      return geometry;
+    }
+    const std::size_t values =
+        3 * static_cast<std::size_t>(preset_.input_height) * static_cast<std::size_t>(preset_.input_width);
+    return preprocess(pixels_, preset_, scratch_, slot_.mutable_data_ptr<float>() + place * values);
+  }
+
+  void finish_batch() {
+    if (!waiting_.empty()) {
+      watch_.restart();
+      try {
+        run_model(0, waiting_.size(), outcomes_);
+      } catch (...) {
+        // One image may have made the model throw; alone, each gets its own answer.
+        for (std::size_t i = 0; i < waiting_.size(); ++i) run_alone(i);
+      }
+    }
+    for (std::size_t i = 0; i < waiting_.size(); ++i) waiting_[i].done(std::move(outcomes_[i]));
+    waiting_.clear();
+    outcomes_.clear();
+    const std::lock_guard lock(shared_.times_mutex);
+    shared_.times.read += times_.read;
+    shared_.times.decode += times_.decode;
+    shared_.times.preprocess += times_.preprocess;
+    shared_.times.model += times_.model;
+    shared_.times.task += times_.task;
+    times_ = {};
+  }
+
+  // Images first ... first + count of the batch through the model; `outcomes` are theirs.
+  void run_model(std::size_t first, std::size_t count, std::vector<Outcome>& outcomes) {
+    const c10::IValue output =
+        as_list_
+            ? shared_.executor.run_list(images_)
+            : shared_.executor.run(slot_.narrow(0, static_cast<std::int64_t>(first), static_cast<std::int64_t>(count)));
+    watch_.lap(times_.model);
+    shared_.head.read(output, outcomes);
+    watch_.lap(times_.task);
+  }
+
+  void run_alone(std::size_t place) {
+    std::string problem;
+    try {
+      // A head that threw may have left half an answer.
+      std::vector<Outcome> alone(1);
+      Prediction& prediction = alone[0].prediction.emplace();
+      const Prediction& prepared = *outcomes_[place].prediction;
+      prediction.task = prepared.task;
+      prediction.geometry = prepared.geometry;
+      prediction.exif_orientation = prepared.exif_orientation;
+      prediction.mode = prepared.mode;
+      run_model(place, 1, alone);
+      outcomes_[place] = std::move(alone[0]);
+      return;
+    } catch (const std::bad_alloc&) {
+      problem = waiting_[place].subject + ": not enough memory to run the model; use fewer workers";
+    } catch (const std::exception& error) {
+      problem = waiting_[place].subject + ": " + error.what();
+    }
+    Outcome failed;
+    failed.failure = {Stage::model, std::move(problem)};
+    outcomes_[place] = std::move(failed);
+  }
+
+  static void fail(const Predictor::Callback& done, Stage stage, std::string message) {
+    Outcome outcome;
+    outcome.failure = {stage, std::move(message)};
+    done(std::move(outcome));
+  }
+
+  WorkerShared& shared_;
+  const Preset& preset_;
+  const bool as_list_;
+  const std::size_t capacity_;  // images of one batch
+  image::DecodeOptions decode_options_;
+  std::vector<char> file_;
+  image::Pixels pixels_;
+  PreprocessScratch scratch_;
+  at::Tensor slot_;                 // [capacity, 3, H, W] float32
+  std::vector<at::Tensor> images_;  // list_chw: one [3, H, W] float32
+  std::vector<Waiting> waiting_;    // images in the batch
+  std::vector<Outcome> outcomes_;   // theirs
+  StageTimes times_;
+  StopWatch watch_;
+};
+
+}  // namespace
+
+void run_worker(WorkerShared& shared) {
+  // Signals are the host's; its own threads handle them.
+  sigset_t all;
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, nullptr);
+  set_own_openmp_threads(shared.threads_per_worker);
+  const c10::InferenceMode inference;
+  Worker(shared).run();
+}
+
+}  // namespace ptrun

@@ -84,6 +84,10 @@ const std::vector<Codec>& codecs() {
   static const std::vector<Codec> kCodecs = {
       {"JPEG", {".jpg", ".jpeg", ".jpe", ".jfif"}, is_jpeg, decode_jpeg},
       {"PNG", {".png", ".apng"}, is_png, decode_png},
+      {"WebP", {".webp"}, is_webp, decode_webp},
+      {"TIFF", {".tif", ".tiff"}, is_tiff, decode_tiff, true},
+      {"GIF", {".gif"}, is_gif, decode_gif},
+      {"BMP", {".bmp"}, is_bmp, decode_bmp},
   };
   return kCodecs;
 }

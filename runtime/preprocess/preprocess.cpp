@@ -5,6 +5,7 @@
 #include <cstring>
 #include <string>
 
+#include "preprocess/opencv_backend.h"
 #include "ptrun/error.h"
 
 namespace ptrun {
@@ -165,11 +166,15 @@ void check_pixels(const image::Pixels& pixels) {
 }  // namespace
 
 void check_preset(const Preset& preset) {
-  if (preset.resize_backend != ResizeBackend::pillow)
+  if (preset.resize_backend == ResizeBackend::tensor)
     throw Error(ErrorCode::invalid_argument, "resize_backend",
-                std::string(preset_field_text(preset, "resize_backend")) +
-                    " is not in this build, expected pillow; use --resize-backend pillow, whose pixels differ from "
-                    "those of the other resizers by a few levels");
+                "tensor is not in this build, expected pillow or opencv; use --resize-backend pillow, whose pixels "
+                "differ from those of the tensor resizer by a level or two");
+  if (preset.resize_backend == ResizeBackend::opencv && preset.interpolation != Interpolation::bilinear)
+    throw Error(
+        ErrorCode::invalid_argument, "interpolation",
+        preset_field_text(preset, "interpolation") +
+            " was found, expected bilinear with resize_backend opencv; use --resize-backend pillow for the others");
   if (preset.input_height < 1 || preset.input_width < 1)
     throw Error(ErrorCode::invalid_argument, "input_size",
                 preset_field_text(preset, "input_size") + " is no size, expected at least 1x1");
@@ -188,8 +193,11 @@ Geometry resize_and_crop(const image::Pixels& pixels, const Preset& preset, Prep
   const auto height = static_cast<std::size_t>(preset.input_height);
   scratch.resized.resize(width * height * 3);
   std::uint8_t* out = scratch.resized.data();
-  resize_part(pixels.data.data(), x.axis, y.axis, preset.interpolation, scratch.resize, out + (y.at * width + x.at) * 3,
-              width * 3);
+  std::uint8_t* part = out + (y.at * width + x.at) * 3;
+  if (preset.resize_backend == ResizeBackend::opencv)
+    resize_part_opencv(pixels.data.data(), x.axis, y.axis, scratch.resize.rows, part, width * 3);
+  else
+    resize_part(pixels.data.data(), x.axis, y.axis, preset.interpolation, scratch.resize, part, width * 3);
   if (x.axis.count != preset.input_width || y.axis.count != preset.input_height)
     fill_borders(plan, x, y, width, height, out);
 

@@ -30,6 +30,7 @@ TEST(TextTest, Utf8IsToldFromOtherBytes) {
 TEST(TextTest, NearestMatchFindsASlipAndRefusesNoise) {
   EXPECT_EQ(nearest_match("predcit", {"predict", "inspect"}), "predict");
   EXPECT_EQ(nearest_match("resnet5", {"resnet18", "resnet50"}), "resnet50");
+  EXPECT_EQ(nearest_match("tabel", {"jsonl", "csv", "table"}), "table");
   EXPECT_EQ(nearest_match("banana", {"predict", "inspect"}), "");
 }
 

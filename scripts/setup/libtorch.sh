@@ -23,39 +23,38 @@ if [[ ! -f "${locks[0]}" ]]; then
   fail "PTRUN_TORCH_VERSION: ${PTRUN_TORCH_VERSION} has no lock file in scripts/setup; known: ${known}"
 fi
 
-# What is unpacked is decided by the lock files and by this script.
-wanted="$(cat "${locks[@]}" "${BASH_SOURCE[0]}" | sha256sum | cut -d ' ' -f 1)"
+# The part of each wheel that is unpacked; CUDA libraries do no harm to a build without them.
+patterns=('torch/include/*' 'torch/lib/libtorch_cpu.so' 'torch/lib/libc10.so' 'torch/lib/libgomp*'
+  'nvidia/*/lib/libcudart.so.*' 'nvidia/*/lib/libcupti.so.*' '*.dist-info/*LICENSE*' '*.dist-info/*NOTICE*')
+cpu_stamp="$({ lock_lines "${locks[0]}" && printf '%s\n' "${patterns[@]}"; } | sha256sum | cut -d ' ' -f 1)"
+wanted="${cpu_stamp}"
+size="0.55 GB" space=1700
+if ((PTRUN_CUDA)); then
+  patterns+=('torch/lib/*.so*' 'nvidia/*')
+  wanted="$({ lock_lines "${locks[@]}" && printf '%s\n' "${patterns[@]}"; } | sha256sum | cut -d ' ' -f 1)"
+  size="2.7 GB" space=8000
+fi
 stamp="${PTRUN_LIBTORCH}/.stamp"
-# CUDA libraries that are there do no harm to a build without them.
-if [[ -f "${stamp}" ]] && grep -q "^${wanted}$" "${stamp}"; then
+is_there() { [[ -f "${stamp}" ]] && grep -q "^${wanted}$" "${stamp}"; }
+if ! is_there; then
+  lock_deps
+fi
+# Another set-up may have brought it while this one waited for the lock.
+if is_there; then
   say "LibTorch ${PTRUN_TORCH_VERSION}: there (${PTRUN_LIBTORCH})"
   exit 0
 fi
 
-lock_deps
-if [[ -f "${stamp}" ]] && grep -q "^${wanted}$" "${stamp}"; then
-  exit 0
-fi
-patterns=('torch/include/*' 'torch/lib/libtorch_cpu.so' 'torch/lib/libc10.so' 'torch/lib/libgomp*'
-  'nvidia/*/lib/libcudart.so.*' 'nvidia/*/lib/libcupti.so.*' '*.dist-info/*LICENSE*' '*.dist-info/*NOTICE*')
-if ((PTRUN_CUDA)); then
-  patterns+=('torch/lib/*.so*' 'nvidia/*')
-  need_space 12000
-else
-  need_space 1700
-fi
-say "LibTorch ${PTRUN_TORCH_VERSION}: downloading (about 0.55 GB) and unpacking to ${PTRUN_LIBTORCH}"
+need_space "${space}"
+say "LibTorch ${PTRUN_TORCH_VERSION}: downloading (${size}) and unpacking to ${PTRUN_LIBTORCH}"
 partial="${PTRUN_LIBTORCH}.partial"
 rm -rf "${partial}"
 mkdir -p "${partial}"
 for lock in "${locks[@]}"; do
   unpack_wheels "${lock}" "${partial}" "${patterns[@]}"
 done
-if ((PTRUN_CUDA)); then
-  # A CUDA tree serves builds without CUDA as well: both stamps hold.
-  cat "${locks[0]}" "${BASH_SOURCE[0]}" | sha256sum | cut -d ' ' -f 1 >"${partial}/.stamp"
-fi
-printf '%s\n' "${wanted}" >>"${partial}/.stamp"
+# A tree with CUDA serves builds without it as well.
+printf '%s\n' "${cpu_stamp}" "${wanted}" >"${partial}/.stamp"
 rm -rf "${PTRUN_LIBTORCH}"
 mv "${partial}" "${PTRUN_LIBTORCH}"
 remove_fetched "${locks[@]}"

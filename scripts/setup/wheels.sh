@@ -9,9 +9,9 @@ for glibc in 28 27 26 25 24 18 17 12 5; do
 done
 pip_target+=(--platform manylinux2014_x86_64 --platform manylinux2010_x86_64 --platform manylinux1_x86_64)
 
-# lock_lines LOCK: "name version hash" a line.
+# lock_lines LOCK...: "name version hash" a line.
 lock_lines() {
-  sed -n 's/^\([A-Za-z0-9._-]*\)==\([^ ]*\) --hash=sha256:\([0-9a-f]\{64\}\)$/\1 \2 \3/p' "$1"
+  sed -n 's/^\([A-Za-z0-9._-]*\)==\([^ ]*\) --hash=sha256:\([0-9a-f]\{64\}\)$/\1 \2 \3/p' "$@"
 }
 
 # find_wheel NAME VERSION HASH: prints the file in the downloads folder that is this wheel, if there is one.

@@ -126,9 +126,8 @@ BmpHeader read_header(const Input& input) {
   if (out.data == palette_at) out.data += entry_size * colors;
   out.grey = true;
   out.bilevel = colors <= 2;
-  for (std::size_t i = 0; i < out.palette.size(); ++i) {
-    out.palette.at(i).fill(static_cast<std::uint8_t>(i));  // as Pillow shows colours that the palette lacks
-    if (i >= colors) continue;
+  // Colours that the palette lacks stay black, as in Pillow.
+  for (std::size_t i = 0; i < std::min(out.palette.size(), colors); ++i) {
     const std::size_t at = palette_at + i * entry_size;
     const std::uint8_t blue = static_cast<std::uint8_t>(input.integer(at, 1));
     const std::uint8_t green = static_cast<std::uint8_t>(input.integer(at + 1, 1));

@@ -42,17 +42,17 @@ using Palette = std::array<std::array<std::uint8_t, 3>, 256>;
   fail("the GIF data is damaged " + place + ": " + (text != nullptr ? text : "unknown error"));
 }
 
-// Palette entries that the file lacks show as the grey of their number, as in Pillow.
+// As in Pillow: no palette, or one that is the ramp of its numbers, is grey; colours that another one lacks are black.
 Palette read_palette(const ColorMapObject* map, bool& grey) {
   Palette palette{};
-  for (std::size_t i = 0; i < palette.size(); ++i) palette.at(i).fill(static_cast<std::uint8_t>(i));
   grey = true;
-  if (map == nullptr) return palette;
-  for (std::size_t i = 0; i < std::min<std::size_t>(static_cast<std::size_t>(map->ColorCount), 256); ++i) {
-    const GifColorType& color = map->Colors[i];
-    if (color.Red != i || color.Green != i || color.Blue != i) grey = false;
-    palette.at(i) = {color.Red, color.Green, color.Blue};
-  }
+  if (map != nullptr)
+    for (std::size_t i = 0; i < std::min<std::size_t>(static_cast<std::size_t>(map->ColorCount), 256); ++i) {
+      const GifColorType& color = map->Colors[i];
+      if (color.Red != i || color.Green != i || color.Blue != i) grey = false;
+      palette.at(i) = {color.Red, color.Green, color.Blue};
+    }
+  for (std::size_t i = 0; grey && i < palette.size(); ++i) palette.at(i).fill(static_cast<std::uint8_t>(i));
   return palette;
 }
 

@@ -110,10 +110,9 @@ struct RowFormat {
   Palette palette{};
 };
 
-// An index beyond the palette shows as the grey of its number, as in Pillow.
+// An index beyond the palette is black, as in Pillow.
 Palette read_palette(const PngReader& reader) {
   Palette palette{};
-  for (std::size_t i = 0; i < palette.size(); ++i) palette.at(i).fill(static_cast<std::uint8_t>(i));
   png_colorp colors = nullptr;
   int count = 0;
   if (png_get_PLTE(reader.png(), reader.info(), &colors, &count) == 0) return palette;

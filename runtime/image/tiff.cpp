@@ -101,9 +101,6 @@ TiffTags read_tags(TIFF* tiff, const Input& input) {
   // Old-style JPEG is YCbCr whatever the directory says (as Pillow takes it).
   if (TIFFGetField(tiff, TIFFTAG_PHOTOMETRIC, &tags.photometric) == 0) tags.photometric = 0;  // NOLINT
   if (tags.compression == COMPRESSION_OJPEG) tags.photometric = PHOTOMETRIC_YCBCR;
-  std::uint16_t planar = PLANARCONFIG_CONTIG;
-  get(tiff, TIFFTAG_PLANARCONFIG, planar);
-  tags.planar = planar == PLANARCONFIG_SEPARATE && tags.samples > 1;
   std::uint16_t orientation = 1;
   get(tiff, TIFFTAG_ORIENTATION, orientation);
   tags.orientation = orientation >= 1 && orientation <= 8 ? orientation : 1;
@@ -112,6 +109,15 @@ TiffTags read_tags(TIFF* tiff, const Input& input) {
     tags.first_extra = extras[0];
   else
     tags.extras = 0;
+  std::uint16_t planar = PLANARCONFIG_CONTIG;
+  get(tiff, TIFFTAG_PLANARCONFIG, planar);
+  // Planes of no stated meaning stand behind the others and are left alone.
+  if (planar == PLANARCONFIG_SEPARATE && tags.extras > 0 && tags.extras < tags.samples &&
+      *std::max_element(extras, extras + tags.extras) == 0) {
+    tags.samples = static_cast<std::uint16_t>(tags.samples - tags.extras);
+    tags.extras = 0;
+  }
+  tags.planar = planar == PLANARCONFIG_SEPARATE && tags.samples > 1;
   tags.big_endian = TIFFIsBigEndian(tiff) != 0;
   return tags;
 }

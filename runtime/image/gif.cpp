@@ -1,5 +1,6 @@
 // GIF by giflib, the first picture as Pillow's GifImagePlugin shows it: a frame beyond the screen widens it, what the
-// frame leaves free is the transparent colour, or colour 0. Only the first frame is decoded.
+// frame leaves free is the transparent colour, or colour 0. Only the first frame is decoded. The codes are unpacked
+// here: giflib makes a picture of damaged ones without a word, where Pillow reports them.
 #include <gif_lib.h>
 
 #include <algorithm>
@@ -75,6 +76,90 @@ int find_picture(GifFileType* gif, const Input& input) {
   }
 }
 
+constexpr std::size_t kTableSize = 4096;
+
+// The strings of the LZW codes: each is an earlier one and a byte.
+struct LzwTable {
+  std::array<std::uint16_t, kTableSize> prefix{};
+  std::array<std::uint8_t, kTableSize> last{};
+  std::array<std::uint16_t, kTableSize> length{};
+};
+
+// Unpacks `codes` into `out`; returns how many bytes came out, less than out_size when the codes end early. Throws for
+// a code that no string has yet.
+std::size_t unpack_lzw(std::string_view codes, unsigned min_bits, std::uint8_t* out, std::size_t out_size) {
+  const unsigned clear = 1U << min_bits;
+  LzwTable table;
+  for (unsigned code = 0; code < clear; ++code) {
+    table.last.at(code) = static_cast<std::uint8_t>(code);
+    table.length.at(code) = 1;
+  }
+  constexpr unsigned kNone = kTableSize;
+  unsigned bits = min_bits + 1;
+  unsigned next = clear + 2;
+  unsigned previous = kNone;
+  std::uint32_t buffer = 0;
+  unsigned buffered = 0;
+  std::size_t done = 0;
+  for (std::size_t at = 0; done < out_size;) {
+    while (buffered < bits) {
+      if (at == codes.size()) return done;
+      buffer |= static_cast<std::uint32_t>(static_cast<unsigned char>(codes[at++])) << buffered;
+      buffered += 8;
+    }
+    const unsigned code = buffer & ((1U << bits) - 1);
+    buffer >>= bits;
+    buffered -= bits;
+    if (code == clear) {
+      bits = min_bits + 1;
+      next = clear + 2;
+      previous = kNone;
+      continue;
+    }
+    if (code == clear + 1) return done;
+    const bool is_new = previous != kNone && code == next;  // the previous string and its own first byte
+    if (previous == kNone ? code > clear : code > next)
+      fail("the GIF data is damaged: code " + std::to_string(code) + " before its string was written");
+    // The string is written from its end; what lies behind the picture is dropped.
+    unsigned link = is_new ? previous : code;
+    const std::size_t length = table.length[link] + (is_new ? 1U : 0U);
+    std::size_t to = done + length;
+    if (is_new) --to;
+    while (to > done) {
+      --to;
+      if (to < out_size) out[to] = table.last[link];
+      link = table.prefix[link];
+    }
+    const std::uint8_t first = out[done];
+    if (is_new && done + length - 1 < out_size) out[done + length - 1] = first;
+    done += std::min(length, out_size - done);
+    if (previous != kNone && next < kTableSize) {
+      table.prefix[next] = static_cast<std::uint16_t>(previous);
+      table.last[next] = first;
+      table.length[next] = static_cast<std::uint16_t>(table.length[previous] + 1);
+      if (next == (1U << bits) - 1 && bits < 12) ++bits;
+      ++next;
+    }
+    previous = code;
+  }
+  return done;
+}
+
+// The coded bytes of the picture; an early end is found when they are unpacked.
+std::string read_codes(GifFileType* gif, const Input& input, unsigned& min_bits) {
+  std::string codes;
+  int bits = 0;
+  GifByteType* block = nullptr;
+  if (DGifGetCode(gif, &bits, &block) == GIF_ERROR) fail_at(input, gif, "in the header of the picture");
+  min_bits = static_cast<unsigned>(bits);
+  while (block != nullptr) {
+    const std::size_t size = block[0];
+    if (!input.ended) codes.append(reinterpret_cast<const char*>(block + 1), size);
+    if (input.ended || DGifGetCodeNext(gif, &block) == GIF_ERROR) break;
+  }
+  return codes;
+}
+
 }  // namespace
 
 bool is_gif(std::string_view bytes) { return bytes.substr(0, 6) == "GIF87a" || bytes.substr(0, 6) == "GIF89a"; }
@@ -116,14 +201,19 @@ void decode_gif(std::string_view bytes, const DecodeOptions& options, Pixels& ou
   };
   constexpr std::array<Pass, 4> kInterlaced = {{{0, 8}, {4, 8}, {2, 4}, {1, 2}}};
   const std::size_t passes = frame.Interlace ? kInterlaced.size() : 1;
-  out.scratch.resize(frame_width);
+  unsigned min_bits = 0;
+  const std::string codes = read_codes(gif.get(), input, min_bits);
+  out.scratch.resize(frame_width * frame_height);
+  const std::size_t done = unpack_lzw(codes, min_bits, out.scratch.data(), out.scratch.size());
+  if (done < out.scratch.size())
+    fail("GIF data ends at row " + std::to_string(done / frame_width) + " of " + std::to_string(frame_height) +
+         "; the file is " + (input.ended ? "truncated" : "damaged"));
+  const std::uint8_t* in = out.scratch.data();
   for (std::size_t p = 0; p < passes; ++p) {
     const Pass pass = frame.Interlace ? kInterlaced.at(p) : Pass{0, 1};
     for (std::size_t y = pass.first; y < frame_height; y += pass.step) {
-      if (DGifGetLine(gif.get(), out.scratch.data(), static_cast<int>(frame_width)) == GIF_ERROR)
-        fail_at(input, gif.get(), "at row " + std::to_string(y) + " of " + std::to_string(frame_height));
       std::uint8_t* row = rgb + ((top + y) * width + left) * 3;
-      for (std::size_t x = 0; x < frame_width; ++x) std::memcpy(row + x * 3, palette[out.scratch[x]].data(), 3);
+      for (std::size_t x = 0; x < frame_width; ++x) std::memcpy(row + x * 3, palette[*in++].data(), 3);
     }
   }
 }

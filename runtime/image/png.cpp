@@ -23,7 +23,7 @@ class PngReader {
   PngReader(const PngReader&) = delete;
   PngReader& operator=(const PngReader&) = delete;
 
-  bool create(const DecodeLimits& limits) {
+  bool create() {
     png_ = png_create_read_struct(PNG_LIBPNG_VER_STRING, this, on_error, [](png_structp, png_const_charp) {});
     info_ = png_ != nullptr ? png_create_info_struct(png_) : nullptr;
     if (info_ == nullptr) return false;
@@ -31,7 +31,8 @@ class PngReader {
     // The side limit is ours, with our message; libpng's own would only say "invalid IHDR".
     png_set_user_limits(png_, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
     png_set_chunk_malloc_max(png_, kMaxChunkMemory);
-    (void)limits;
+    // Small pieces, so that a truncated picture is decoded up to the row where its data end.
+    png_set_compression_buffer_size(png_, 1024);
     return true;
   }
 
@@ -202,7 +203,7 @@ bool is_png(std::string_view bytes) { return bytes.substr(0, 8) == "\x89PNG\r\n\
 
 void decode_png(std::string_view bytes, const DecodeOptions& options, Pixels& out) {
   PngReader reader(bytes);
-  if (!reader.create(options.limits)) throw std::bad_alloc();
+  if (!reader.create()) throw std::bad_alloc();
   if (!reader.read_info()) fail_at(reader, "in the header");
 
   const png_uint_32 width = png_get_image_width(reader.png(), reader.info());

@@ -1,1 +1,187 @@
-// Nothing here yet.
+#include "executor/executor.h"
+
+#include <ATen/ATen.h>
+#include <c10/util/Exception.h>
+
+#include "core/text.h"
+#include "executor/batch.h"
+#include "executor/plan.h"
+#include "graph/dtype.h"
+#include "ptrun/error.h"
+
+namespace ptrun {
+namespace {
+
+const char* name_of(Precision precision) {
+  switch (precision) {
+    case Precision::fp32: return "fp32";
+    case Precision::automatic: return "auto";
+    case Precision::bf16: return "bf16";
+    case Precision::fp16: return "fp16";
+    case Precision::int8: return "int8";
+  }
+  return "unknown";
+}
+
+const PlanKind& choose_plan(const Model& model, const ExecutorOptions& options) {
+  // "auto" may take the precision it likes; fp32 is the one that every device has.
+  const Precision precision = options.precision == Precision::automatic ? Precision::fp32 : options.precision;
+  std::vector<std::string> precisions;
+  for (const PlanKind& kind : plan_kinds()) {
+    if (kind.device != options.device.kind || !kind.accepts(model.impl().module)) continue;
+    if (kind.precision == precision) return kind;
+    precisions.emplace_back(name_of(kind.precision));
+  }
+  if (precisions.empty()) {
+    throw Error(ErrorCode::unsupported, model.path(),
+                "runs on the CPU only, expected a model that can be moved to " + to_string(options.device) +
+                    "; use --device cpu");
+  }
+  throw Error(ErrorCode::unsupported, std::string("precision ") + name_of(options.precision),
+              "this build has no plan for it on " + to_string(options.device) + ", there is " + join_some(precisions) +
+                  "; use --precision " + precisions.front());
+}
+
+// The batch size that the module allows nearest to the one asked for.
+int allowed_batch_size(const Model& model, int asked) {
+  if (asked < 1) {
+    throw Error(ErrorCode::invalid_argument, "batch size " + std::to_string(asked), "expected at least 1");
+  }
+  const Signature& signature = model.signature();
+  if (!signature.batchable) return 1;
+  if (signature.form != InputForm::batched_nchw || signature.inputs.empty()) return asked;
+  const auto& dimensions = signature.inputs.front().dimensions;
+  if (dimensions.empty()) return asked;
+  const Dimension& batch = dimensions.front();
+  if (batch.size > 0) return static_cast<int>(batch.size);
+  std::int64_t size = std::max<std::int64_t>(asked, batch.minimum);
+  if (batch.maximum > 0) size = std::min(size, batch.maximum);
+  return static_cast<int>(size);
+}
+
+std::string shape_text(const at::Tensor& tensor) {
+  std::string text = "[";
+  for (const std::int64_t size : tensor.sizes()) text += (text.size() > 1 ? ", " : "") + std::to_string(size);
+  return text + "]";
+}
+
+// A LibTorch message on one line, without the stack of C++ frames behind it.
+std::string brief(std::string message) {
+  for (const char* tail : {"\nException raised from", "\nC++ CapturedTraceback"}) {
+    message.resize(std::min(message.find(tail), message.size()));
+  }
+  constexpr std::size_t kLongest = 1000;
+  // TorchScript puts its own trace first and the reason in the last line.
+  if (message.size() > kLongest) message = "..." + message.substr(message.size() - kLongest);
+  for (char& c : message) {
+    if (c == '\n') c = ' ';
+  }
+  return printable(message, kLongest + 100);
+}
+
+// Runs `work`; LibTorch's exceptions become `model_failed` naming the model.
+template <typename Work>
+auto translated(const Model& model, const std::string& what, const Work& work) {
+  try {
+    return work();
+  } catch (const Error&) {
+    throw;
+  } catch (const c10::Error& error) {
+    throw Error(ErrorCode::model_failed, model.path(), what + brief(error.what_without_backtrace()));
+  } catch (const std::exception& error) {
+    throw Error(ErrorCode::model_failed, model.path(), what + brief(error.what()));
+  }
+}
+
+}  // namespace
+
+struct Executor::Impl {
+  Model model;
+  const PlanKind* kind;
+  int batch_size;
+  std::unique_ptr<Plan> plan;
+
+  c10::IValue call(std::vector<c10::IValue> inputs) const {
+    return translated(model, "the model failed: ", [&] { return plan->run(std::move(inputs)); });
+  }
+
+  [[noreturn]] void refuse(const std::string& problem) const {
+    throw Error(ErrorCode::invalid_argument, model.path(), problem);
+  }
+
+  void require_form(InputForm form, const char* method) const {
+    if (model.signature().form != form) {
+      refuse(std::string("the model takes its images in another form than Executor::") + method + " gives");
+    }
+  }
+
+  void check_batch(const at::Tensor& batch) const {
+    require_form(InputForm::batched_nchw, "run");
+    if (batch.dim() != 4 || batch.scalar_type() != at::kFloat || !batch.device().is_cpu()) {
+      refuse("the batch has shape " + shape_text(batch) + ", expected [N, C, H, W] of float32 on the CPU");
+    }
+    if (batch.size(0) < 1 || batch.size(0) > batch_size) {
+      refuse("the batch has " + std::to_string(batch.size(0)) + " images, expected 1 to " + std::to_string(batch_size));
+    }
+    const auto& inputs = model.signature().inputs;
+    if (inputs.empty() || inputs.front().dimensions.size() != 4) return;
+    for (std::size_t i = 1; i < 4; ++i) {
+      const Dimension& expected = inputs.front().dimensions[i];
+      const std::int64_t size = batch.size(static_cast<std::int64_t>(i));
+      const bool fits = expected.size > 0
+                            ? size == expected.size
+                            : size >= expected.minimum && (expected.maximum < 0 || size <= expected.maximum);
+      if (fits) continue;
+      refuse("the batch has shape " + shape_text(batch) + ", but the model takes " +
+             (expected.size > 0 ? std::to_string(expected.size)
+                                : std::to_string(expected.minimum) + " to " + std::to_string(expected.maximum)) +
+             " in dimension " + std::to_string(i) + "; set --input-size");
+    }
+  }
+
+  // The input in the element type that the module takes.
+  at::Tensor typed(const at::Tensor& input) const {
+    const auto& inputs = model.signature().inputs;
+    const auto type = inputs.empty() ? std::nullopt : scalar_type(inputs.front().dtype);
+    return type && *type != input.scalar_type() ? input.to(*type) : input;
+  }
+};
+
+Executor::Executor(const Model& model, const ExecutorOptions& options) {
+  const PlanKind& kind = choose_plan(model, options);
+  const int batch_size = allowed_batch_size(model, options.batch_size);
+  impl_ = std::make_unique<Impl>(Impl{model, &kind, batch_size, nullptr});
+  impl_->plan = translated(model, std::string("cannot be prepared for plan ") + kind.name + ": ",
+                           [&] { return kind.make(model.impl().module, options.device); });
+  if (options.log && batch_size != options.batch_size) {
+    options.log(LogLevel::info, model.path() + ": runs at batch size " + std::to_string(batch_size) +
+                                    ", which the model is fixed to, instead of " + std::to_string(options.batch_size));
+  }
+}
+
+Executor::~Executor() = default;
+
+const char* Executor::plan_name() const noexcept { return impl_->kind->name; }
+int Executor::batch_size() const noexcept { return impl_->batch_size; }
+
+c10::IValue Executor::run(const at::Tensor& batch) const {
+  impl_->check_batch(batch);
+  const std::int64_t count = batch.size(0);
+  const at::Tensor padded = pad_batch(impl_->typed(batch), impl_->batch_size);
+  return cut_batch(impl_->call({padded}), impl_->batch_size, count);
+}
+
+c10::IValue Executor::run_list(const std::vector<at::Tensor>& images) const {
+  impl_->require_form(InputForm::list_chw, "run_list");
+  if (images.empty()) impl_->refuse("the list holds no images, expected at least 1");
+  c10::List<at::Tensor> list;
+  for (const at::Tensor& image : images) {
+    if (image.dim() != 3 || image.scalar_type() != at::kFloat || !image.device().is_cpu()) {
+      impl_->refuse("an image has shape " + shape_text(image) + ", expected [C, H, W] of float32 on the CPU");
+    }
+    list.push_back(impl_->typed(image));
+  }
+  return impl_->call({list});
+}
+
+}  // namespace ptrun

@@ -26,18 +26,9 @@ struct ExecutorOptions {
   LogCallback log;
 };
 
-// One way to run a module: a row of the table in plan.cpp. Any thread may call run at the same time.
-class Plan {
- public:
-  virtual ~Plan() = default;
-  virtual const char* name() const noexcept = 0;  // "plain", "script"
-  // `inputs` in the order of the signature; the result is the module's own output.
-  virtual c10::IValue run(std::vector<c10::IValue> inputs) const = 0;
-};
-
 // Thread rule: immutable after construction, any thread may run. Does not change the OpenMP thread count of the
 // caller. Throws model_failed naming the model when the module throws, invalid_argument for inputs that the
-// signature does not allow.
+// signature does not allow, unsupported for a precision that the device has no plan for.
 class Executor {
  public:
   Executor(const Model& model, const ExecutorOptions& options);
@@ -49,7 +40,8 @@ class Executor {
   // For InputForm::list_chw: tensors [3, H, W] float32 of any sizes.
   c10::IValue run_list(const std::vector<at::Tensor>& images) const;
 
-  const char* plan_name() const noexcept;
+  const char* plan_name() const noexcept;  // "plain", "script", "cuda_eager"
+  // The batch size that is really used: the one asked for, or the one that the module was fixed to.
   int batch_size() const noexcept;
 
  private:

@@ -5,6 +5,7 @@
 #include <torch/csrc/jit/passes/constant_propagation.h>
 #include <torch/csrc/jit/passes/dead_code_elimination.h>
 #include <torch/csrc/jit/passes/frozen_graph_optimizations.h>
+#include <torch/csrc/jit/passes/inliner.h>
 #include <torch/csrc/jit/passes/remove_mutation.h>
 #include <torch/csrc/jit/runtime/operator.h>
 
@@ -82,11 +83,30 @@ void fold(const std::shared_ptr<torch::jit::Graph>& graph) {
 }
 
 Program::Program(const std::shared_ptr<torch::jit::Graph>& graph)
-    : code_(std::make_unique<torch::jit::Code>(graph, "forward")) {}
+    : code_(std::make_unique<torch::jit::Code>(graph, "forward")), required_(code_->num_inputs()) {}
+
+Program::Program(const torch::jit::Module& module) : self_(module._ivalue()) {
+  const torch::jit::Method method = module.get_method("forward");
+  const std::shared_ptr<torch::jit::Graph> graph = method.graph()->copy();
+  torch::jit::Inline(*graph);
+  code_ = std::make_unique<torch::jit::Code>(graph, "forward");
+  for (const c10::Argument& argument : method.function().getSchema().arguments()) {
+    if (argument.name() == "self" && defaults_.empty() && required_ == 0) continue;
+    if (!argument.default_value()) ++required_;
+    defaults_.push_back(argument.default_value().value_or(c10::IValue()));
+  }
+}
 
 Program::~Program() = default;
 
 c10::IValue Program::run(std::vector<c10::IValue> inputs) const {
+  const std::size_t most = self_.isNone() ? required_ : defaults_.size();
+  TORCH_CHECK(inputs.size() >= required_ && inputs.size() <= most, "forward() takes ", required_, " to ", most,
+              " inputs, got ", inputs.size());
+  if (!self_.isNone()) {
+    for (std::size_t i = inputs.size(); i < defaults_.size(); ++i) inputs.push_back(defaults_[i]);
+    inputs.insert(inputs.begin(), self_);
+  }
   torch::jit::InterpreterState(*code_).run(inputs);
   if (inputs.size() == 1) return std::move(inputs.front());
   return c10::ivalue::Tuple::create(std::move(inputs));

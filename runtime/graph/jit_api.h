@@ -15,6 +15,7 @@ namespace torch::jit {
 struct Graph;
 struct Value;
 struct Code;
+struct Module;
 }  // namespace torch::jit
 
 namespace ptrun::jit {
@@ -41,15 +42,20 @@ void fold(const std::shared_ptr<torch::jit::Graph>& graph);
 class Program {
  public:
   explicit Program(const std::shared_ptr<torch::jit::Graph>& graph);
+  // The module's forward method, calls inlined; missing arguments get their defaults. Keeps the module alive.
+  explicit Program(const torch::jit::Module& module);
   ~Program();
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;
 
-  // One result, or a tuple of several. Throws what LibTorch throws.
+  // One result, or a tuple of several. Throws what LibTorch throws; also for a wrong number of inputs.
   c10::IValue run(std::vector<c10::IValue> inputs) const;
 
  private:
   std::unique_ptr<torch::jit::Code> code_;
+  c10::IValue self_;                   // first argument, or None
+  std::vector<c10::IValue> defaults_;  // of the arguments after self, None where there is none
+  std::size_t required_ = 0;           // arguments after self without a default
 };
 
 }  // namespace ptrun::jit

@@ -22,16 +22,9 @@ c10::ScalarType quantized_integer(DType dtype) {
   }
 }
 
-const char* layout_name(TensorLayout layout) {
-  switch (layout) {
-    case TensorLayout::strided: return "a strided tensor";
-    case TensorLayout::quantized_per_tensor: return "a tensor quantised as a whole";
-    case TensorLayout::quantized_per_channel: return "a tensor quantised channel by channel";
-    case TensorLayout::sparse: return "a sparse tensor";
-    case TensorLayout::nested: return "a nested tensor";
-    case TensorLayout::meta: return "a meta tensor, which has a shape but no values";
-  }
-  return "a tensor of an unknown layout";
+bool is_dense(TensorLayout layout) {
+  return layout == TensorLayout::strided || layout == TensorLayout::quantized_per_tensor ||
+         layout == TensorLayout::quantized_per_channel;
 }
 
 }  // namespace
@@ -63,13 +56,14 @@ const at::Tensor& TensorReader::storage(std::size_t index) {
 
 at::Tensor TensorReader::read(std::size_t index, const std::string& name) {
   const TensorInfo& info = file_->tensors().at(index);
-  const bool quantized = info.layout == TensorLayout::quantized_per_tensor;
-  if (info.layout != TensorLayout::strided && !quantized) {
+  if (!is_dense(info.layout) || info.storage == archive::kNoStorage) {
     throw Error(
         ErrorCode::unsupported, file_->source().name(),
-        "weight " + printable(name) + " is " + layout_name(info.layout) +
-            ", expected dense values; convert it in Python (tensor.dequantize() or .to_dense()) and save again");
+        "weight " + printable(name) + " is " + archive::to_string(info.layout) +
+            (info.what.empty() ? std::string() : " (" + printable(info.what) + ")") +
+            ", expected dense values; make it dense in Python (tensor.to_dense(), .dequantize()) and save again");
   }
+  const bool quantized = info.layout != TensorLayout::strided;
   const auto type = quantized ? quantized_integer(info.dtype) : scalar_type(info.dtype);
   if (!type || *type == c10::ScalarType::Undefined) {
     throw Error(ErrorCode::unsupported, file_->source().name(),
@@ -87,10 +81,27 @@ at::Tensor TensorReader::read(std::size_t index, const std::string& name) {
     charge(count > memory_limit_ / item ? memory_limit_ + 1 : count * item, name);
     tensor = tensor.contiguous();
   }
-  if (quantized) tensor = tensor.to(at::kFloat).sub(info.zero_point).mul(info.scale);
+  if (quantized) tensor = dequantize(info, tensor.to(at::kFloat), name);
   if (info.conjugate) tensor = tensor.conj().resolve_conj();
   if (info.negative) tensor = tensor.neg();
   return tensor;
+}
+
+// (q - zero_point) * scale, as torch.Tensor.dequantize().
+at::Tensor TensorReader::dequantize(const TensorInfo& info, const at::Tensor& values, const std::string& name) {
+  if (info.layout == TensorLayout::quantized_per_tensor) return values.sub(info.zero_point).mul(info.scale);
+  const at::Tensor scales = read(info.scales, name + " (scales)").to(at::kFloat);
+  const at::Tensor zero_points = read(info.zero_points, name + " (zero points)").to(at::kFloat);
+  const std::int64_t axis = info.axis;
+  if (axis < 0 || axis >= values.dim() || scales.numel() != values.size(axis) ||
+      zero_points.numel() != values.size(axis)) {
+    throw Error(ErrorCode::bad_model, file_->source().name(),
+                "weight " + printable(name) + " is quantised along dimension " + std::to_string(axis) + " with " +
+                    std::to_string(scales.numel()) + " scales, which its shape does not fit");
+  }
+  std::vector<std::int64_t> shape(static_cast<std::size_t>(values.dim()), 1);
+  shape[static_cast<std::size_t>(axis)] = -1;
+  return values.sub(zero_points.reshape(shape)).mul(scales.reshape(shape));
 }
 
 }  // namespace ptrun

@@ -24,12 +24,13 @@ class TensorReader {
   TensorReader& operator=(const TensorReader&) = delete;
 
   // Tensor `index` of the file on the CPU, wherever it lived, contiguous, conjugation and negation carried out;
-  // per-tensor quantised ones become float32. Throws bad_model, limit_exceeded, or unsupported for layouts without
+  // quantised ones become float32. Throws bad_model, limit_exceeded, or unsupported for layouts without
   // dense values; messages name the file and what `index` stands for (`name`).
   at::Tensor read(std::size_t index, const std::string& name);
 
  private:
   const at::Tensor& storage(std::size_t index);
+  at::Tensor dequantize(const archive::TensorInfo& info, const at::Tensor& values, const std::string& name);
   void charge(std::uint64_t bytes, const std::string& name);
 
   std::shared_ptr<const archive::TensorFile> file_;

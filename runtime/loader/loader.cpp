@@ -1,1 +1,85 @@
-// Nothing here yet.
+#include "loader/loader.h"
+
+#include <array>
+
+#include "core/text.h"
+#include "loader/labels.h"
+#include "loader/presets.h"
+#include "ptrun/error.h"
+
+namespace ptrun {
+namespace {
+
+struct LoaderRow {
+  archive::Kind kind;
+  void (*load)(const LoadRequest& request, Model::Impl& model);
+};
+
+constexpr std::array kLoaders = {
+    LoaderRow{archive::Kind::torch_save_zip, load_weights},
+    LoaderRow{archive::Kind::torch_save_legacy, load_weights},
+    LoaderRow{archive::Kind::safetensors, load_weights},
+    LoaderRow{archive::Kind::torchscript, load_torchscript},
+};
+
+const LoaderRow& find_loader(const archive::ByteSource& source, archive::Kind kind) {
+  archive::require_readable(source, kind);
+  for (const LoaderRow& row : kLoaders) {
+    if (row.kind == kind) return row;
+  }
+  throw Error(ErrorCode::unsupported, source.name(),
+              "is " + std::string(archive::info(kind).title) +
+                  ", which this version of ptrun recognises but does not run; save the model as TorchScript "
+                  "(torch.jit.trace(model.eval(), example).save(\"model.pt\")) or its state_dict");
+}
+
+// Names of all tasks, in the order of the enumeration.
+constexpr std::array kTasks = {Task::classify, Task::detect,  Task::segment, Task::keypoints,
+                               Task::embed,    Task::restore, Task::tensors};
+
+Task parse_task(const std::string& text) {
+  std::string known;
+  for (const Task task : kTasks) {
+    if (text == to_string(task)) return task;
+    known += std::string(known.empty() ? "" : ", ") + to_string(task);
+  }
+  throw Error(ErrorCode::invalid_argument, "task " + printable(text), "is not a task; there are " + known);
+}
+
+}  // namespace
+
+Model::Model(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+
+const std::string& Model::path() const noexcept { return impl_->path; }
+const std::string& Model::kind() const noexcept { return impl_->kind; }
+const std::string& Model::architecture() const noexcept { return impl_->architecture; }
+Task Model::task() const noexcept { return impl_->task; }
+const Signature& Model::signature() const noexcept { return impl_->signature; }
+const Labels& Model::labels() const noexcept { return impl_->labels; }
+const ResolvedPreset& Model::preset() const noexcept { return impl_->preset; }
+std::int64_t Model::parameters() const noexcept { return impl_->parameters; }
+const std::vector<std::string>& Model::notes() const noexcept { return impl_->notes; }
+
+Model load_model(const std::string& path, const LoadOptions& options) {
+  if (options.models == nullptr) {
+    throw Error(ErrorCode::invalid_argument, "LoadOptions::models",
+                "is null, expected tables such as builtin_models()");
+  }
+  const auto source = archive::open_file(path);
+  const archive::Kind kind = archive::detect(*source);
+  const LoaderRow& row = find_loader(*source, kind);
+  auto model = std::make_shared<Model::Impl>();
+  model->path = path;
+  model->kind = archive::info(kind).word;
+  row.load({source, kind, options}, *model);
+  if (!options.task.empty()) model->task = parse_task(options.task);
+  const PublishedWeights* published = find_published(*source, *options.models, model->notes);
+  resolve_model_preset(*source, options, published, *model);
+  resolve_labels(options, published, *model);
+  if (options.log) {
+    for (const std::string& note : model->notes) options.log(LogLevel::warning, path + ": " + note);
+  }
+  return Model(std::move(model));
+}
+
+}  // namespace ptrun

@@ -16,6 +16,9 @@ struct LoadRequest {
   const LoadOptions& options;
 };
 
+// A loader fills path-independent parts of `model`: kind, architecture, task, module, signature, parameters, notes, and
+// labels and presets that the file itself carries.
+//
 // weights.cpp: torch_save_zip, torch_save_legacy, safetensors with a known architecture.
 void load_weights(const LoadRequest& request, Model::Impl& model);
 // torchscript.cpp: scanned, read, frozen to a graph where that works.

@@ -17,8 +17,10 @@ struct Model::Impl {
   Task task = Task::classify;
   Module module;
   Signature signature;
-  Labels labels;
-  ResolvedPreset preset;
+  Labels labels;               // a loader fills in what the file itself says; loader.cpp does the rest
+  PresetLayer file_preset;     // what the file itself says
+  PresetLayer assumed_preset;  // what most files of its kind or family use
+  ResolvedPreset preset;       // resolved by loader.cpp
   std::int64_t parameters = 0;
   std::vector<std::string> notes;  // what the loader chose for the user, one sentence each
 };

@@ -19,8 +19,9 @@ namespace ptrun {
 class TaskHead {
  public:
   virtual ~TaskHead() = default;
-  // Fills `predictions` (one per image of the batch, geometry already set) from the module's output. Throws
-  // model_failed when the output does not have the task's shape, or is NaN or Inf for an image.
+  // Completes `outcomes` (one per image of the batch, each with a prediction whose geometry is set) from the module's
+  // output. An image whose scores are NaN or Inf becomes a Failure of stage model, the others are not touched by it.
+  // Throws model_failed naming the model when the output does not have the task's shape.
   virtual void read(const c10::IValue& output, std::vector<Outcome>& outcomes) const = 0;
 };
 

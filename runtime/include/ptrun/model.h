@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "ptrun/export.h"
 #include "ptrun/labels.h"
@@ -43,6 +44,8 @@ class PTRUN_API Model {
   const Labels& labels() const noexcept;
   const ResolvedPreset& preset() const noexcept;
   std::int64_t parameters() const noexcept;
+  // What the loader chose or assumed for the user, one sentence each.
+  const std::vector<std::string>& notes() const noexcept;
 
   const Impl& impl() const noexcept { return *impl_; }
 

@@ -32,6 +32,8 @@ struct Architecture {
   std::optional<ArchitectureMatch> (*recognise)(const Weights& weights);
   // Writes the graph of the network for x [N, 3, H, W] float32 and returns the logits [N, classes].
   Value (*build)(GraphBuilder& graph, const Weights& weights, Value x);
+  // Python classes of pickled modules that compute exactly this: "torchvision.models.resnet.ResNet".
+  std::vector<std::string_view> module_classes;
   // The preset that most published weights of the family use: the last guess, marked assumed.
   PresetLayer assumed_preset;
 };

@@ -1,0 +1,12 @@
+// Built-in sets of class names.
+#pragma once
+
+#include <vector>
+
+#include "ptrun/models.h"
+
+namespace ptrun::models {
+
+std::vector<LabelSet> label_sets();
+
+}  // namespace ptrun::models

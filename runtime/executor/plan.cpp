@@ -1,0 +1,16 @@
+#include "executor/plan.h"
+
+#include "executor/cuda_module.h"
+
+namespace ptrun {
+
+const std::vector<PlanKind>& plan_kinds() {
+  static const std::vector<PlanKind> kKinds = {
+      {"plain", Device::Kind::cpu, Precision::fp32, accepts_graph, make_plain_plan},
+      {"script", Device::Kind::cpu, Precision::fp32, accepts_script, make_script_plan},
+      {"cuda_eager", Device::Kind::cuda, Precision::fp32, accepts_graph, make_cuda_plan},
+  };
+  return kKinds;
+}
+
+}  // namespace ptrun

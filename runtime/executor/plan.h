@@ -1,0 +1,38 @@
+// The kinds of plan, in one table (plan.cpp). A new kind: one file, one row, one test against "plain".
+#pragma once
+
+#include <ATen/core/ivalue.h>
+
+#include <memory>
+#include <vector>
+
+#include "executor/executor.h"
+
+namespace ptrun {
+
+// One way to run a module. Immutable: any thread may call run at the same time.
+class Plan {
+ public:
+  virtual ~Plan() = default;
+  // `inputs` on the CPU in the order of the signature; the result, on the CPU, is the module's own output. Throws what
+  // LibTorch throws; the Executor translates it.
+  virtual c10::IValue run(std::vector<c10::IValue> inputs) const = 0;
+};
+
+struct PlanKind {
+  const char* name;
+  Device::Kind device;
+  Precision precision;
+  bool (*accepts)(const Module& module);
+  std::unique_ptr<Plan> (*make)(const Module& module, const Device& device);
+};
+
+// In order of preference: the first that accepts device, precision and module is taken.
+const std::vector<PlanKind>& plan_kinds();
+
+bool accepts_graph(const Module& module);
+std::unique_ptr<Plan> make_plain_plan(const Module& module, const Device& device);
+bool accepts_script(const Module& module);
+std::unique_ptr<Plan> make_script_plan(const Module& module, const Device& device);
+
+}  // namespace ptrun

@@ -1,0 +1,32 @@
+// "script": a TorchScript module with its own objects and functions through LibTorch's interpreter. Its forward graph
+// is inlined once and compiled by us: no profiling runs, so the second call costs what the first does.
+#include <c10/core/InferenceMode.h>
+
+#include "executor/plan.h"
+#include "graph/jit_api.h"
+
+namespace ptrun {
+namespace {
+
+class ScriptPlan : public Plan {
+ public:
+  explicit ScriptPlan(const ScriptModule& module) : program_(*module.module) {}
+
+  c10::IValue run(std::vector<c10::IValue> inputs) const override {
+    const c10::InferenceMode guard;
+    return program_.run(std::move(inputs));
+  }
+
+ private:
+  jit::Program program_;
+};
+
+}  // namespace
+
+bool accepts_script(const Module& module) { return std::holds_alternative<ScriptModule>(module); }
+
+std::unique_ptr<Plan> make_script_plan(const Module& module, const Device& /*device*/) {
+  return std::make_unique<ScriptPlan>(std::get<ScriptModule>(module));
+}
+
+}  // namespace ptrun

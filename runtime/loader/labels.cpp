@@ -1,0 +1,143 @@
+#include "loader/labels.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "core/text.h"
+#include "ptrun/error.h"
+
+namespace ptrun {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::uint64_t kMaxLabelBytes = 16ULL << 20U;
+constexpr std::size_t kMaxLabels = 1'000'000;
+constexpr std::string_view kAssumedSet = "imagenet1k";
+
+[[noreturn]] void fail(const archive::ByteSource& source, const std::string& problem) {
+  throw Error(ErrorCode::invalid_argument, source.name(), problem);
+}
+
+// A name: text, or Keras' pair ["n01440764", "tench"].
+std::string name_of(const archive::ByteSource& source, const json& value, const std::string& index) {
+  const json& name = value.is_array() && value.size() == 2 ? value[1] : value;
+  if (!name.is_string()) fail(source, "label " + index + " is not text; write {\"0\": \"name\"} or [\"name\"]");
+  return name.get<std::string>();
+}
+
+std::vector<std::string> from_json(const archive::ByteSource& source, const json& root) {
+  std::vector<std::string> names;
+  if (root.size() > kMaxLabels) {
+    throw Error(ErrorCode::limit_exceeded, source.name(), "holds more than a million labels");
+  }
+  if (root.is_array()) {
+    for (const json& value : root) names.push_back(name_of(source, value, std::to_string(names.size())));
+    return names;
+  }
+  std::vector<bool> seen(root.size());
+  names.resize(root.size());
+  for (const auto& [key, value] : root.items()) {
+    const bool digits = !key.empty() && key.size() <= 7 &&
+                        std::all_of(key.begin(), key.end(), [](char c) { return c >= '0' && c <= '9'; });
+    const std::size_t index = digits ? std::stoul(key) : names.size();
+    if (index >= names.size() || seen[index]) {
+      fail(source, "label key " + printable(key) + " is not one of 0 to " + std::to_string(names.size() - 1) +
+                       ", each once; keys are class indices");
+    }
+    seen[index] = true;
+    names[index] = name_of(source, value, key);
+  }
+  return names;
+}
+
+std::vector<std::string> from_lines(const archive::ByteSource& source, std::string_view text) {
+  std::vector<std::string> names;
+  while (!text.empty()) {
+    const std::size_t end = text.find('\n');
+    std::string_view line = text.substr(0, end);
+    text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
+    if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
+    if (names.size() == kMaxLabels) {
+      throw Error(ErrorCode::limit_exceeded, source.name(), "holds more than a million labels");
+    }
+    names.emplace_back(line);
+  }
+  while (!names.empty() && names.back().empty()) names.pop_back();
+  return names;
+}
+
+std::int64_t classes_of(const Signature& signature) {
+  const OutputNode& output = signature.output;
+  if (output.kind != OutputNode::Kind::tensor || output.spec.dimensions.size() != 2) return -1;
+  return output.spec.dimensions[1].size;
+}
+
+const LabelSet* find_set(const ModelTables& tables, std::string_view name) {
+  for (const LabelSet& set : tables.label_sets) {
+    if (set.name == name) return &set;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+Labels read_labels(const archive::ByteSource& source) {
+  if (source.size() > kMaxLabelBytes) {
+    throw Error(ErrorCode::limit_exceeded, source.name(),
+                "holds " + human_bytes(source.size()) + ", at most " + human_bytes(kMaxLabelBytes) +
+                    " are accepted for a file of labels");
+  }
+  const std::string bytes = source.read_string(0, static_cast<std::size_t>(source.size()));
+  std::string_view text = bytes;
+  if (text.substr(0, 3) == "\xEF\xBB\xBF") text.remove_prefix(3);
+  if (text.find('\0') != std::string_view::npos) fail(source, "is a binary file, expected names of classes as text");
+  Labels labels;
+  labels.source = "file " + source.name();
+  const std::size_t first = text.find_first_not_of(" \t\r\n");
+  const bool looks_like_json = first != std::string_view::npos && (text[first] == '{' || text[first] == '[');
+  const json root = looks_like_json ? json::parse(text, nullptr, false) : json();
+  if (looks_like_json && !root.is_discarded()) {
+    labels.names = from_json(source, root);
+  } else if (looks_like_json && source.name().size() > 5 && source.name().substr(source.name().size() - 5) == ".json") {
+    fail(source, "is not well-formed JSON");
+  } else {
+    labels.names = from_lines(source, text);
+  }
+  if (labels.names.empty()) fail(source, "holds no labels; write one name a line");
+  return labels;
+}
+
+void resolve_labels(const LoadOptions& options, const PublishedWeights* published, Model::Impl& model) {
+  const std::int64_t classes = classes_of(model.signature);
+  const auto fits = [&](std::size_t count) { return classes < 0 || static_cast<std::int64_t>(count) == classes; };
+  if (!options.labels_file.empty()) {
+    Labels labels = read_labels(*archive::open_file(options.labels_file));
+    if (!fits(labels.names.size())) {
+      throw Error(ErrorCode::invalid_argument, options.labels_file,
+                  "holds " + std::to_string(labels.names.size()) + " labels, but the model has " +
+                      std::to_string(classes) + " classes; give one label for each class, in the order of the outputs");
+    }
+    model.labels = std::move(labels);
+    return;
+  }
+  if (model.task != Task::classify) return;
+  if (!model.labels.names.empty()) {
+    if (fits(model.labels.names.size())) return;
+    model.notes.push_back("the " + std::to_string(model.labels.names.size()) + " labels of " + model.labels.source +
+                          " do not fit " + std::to_string(classes) + " classes and are not used");
+    model.labels = {};
+  }
+  const LabelSet* set = published != nullptr ? find_set(*options.models, published->labels) : nullptr;
+  const bool assumed = set == nullptr;
+  if (assumed) set = find_set(*options.models, kAssumedSet);
+  if (set == nullptr || classes < 0 || !fits(set->size)) return;
+  model.labels = set->load();
+  if (assumed) {
+    model.labels.source += " (assumed)";
+    model.notes.push_back("labels are assumed to be ImageNet's, because the model has " + std::to_string(classes) +
+                          " classes; give --labels FILE when they are others");
+  }
+}
+
+}  // namespace ptrun

@@ -1,0 +1,28 @@
+// What a model's author wrote down beside or inside the model file: labels, preset, task.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "ptrun/labels.h"
+#include "ptrun/preset.h"
+
+namespace ptrun {
+
+struct ModelFacts {
+  Labels labels;
+  PresetLayer preset;
+  std::string task;  // "classify", ..., or empty
+};
+
+// ptrun's own JSON, as MODELFILE.ptrun.json or as the extra file "ptrun.json" of a TorchScript archive:
+//   {"task": "classify", "labels": ["cat", "dog"], "preset": {"input_size": "224", "mean": [0.5, 0.5, 0.5]}}
+// labels may be {"0": "cat"} as well; preset has the field names of preset_field_names(). `source` names it in messages
+// and becomes the source of what was read. Throws Error(bad_model) for another form, an unknown key or field.
+ModelFacts read_ptrun_json(std::string_view text, const std::string& source);
+
+// The extra file "config.txt" that ultralytics exports: names, imgsz, task. The preset is ultralytics' own: letterbox
+// with grey 114 by OpenCV, values 0..1 (classify: shortest side and centre crop). Throws Error(bad_model).
+ModelFacts read_ultralytics_config(std::string_view text, const std::string& source);
+
+}  // namespace ptrun

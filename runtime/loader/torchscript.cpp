@@ -1,0 +1,191 @@
+// TorchScript files: checked, read through our own bytes, frozen to a graph where that works.
+#include <ATen/ATen.h>
+#include <torch/csrc/jit/api/compilation_unit.h>
+#include <torch/csrc/jit/passes/constant_propagation.h>
+#include <torch/csrc/jit/passes/inliner.h>
+#include <torch/csrc/jit/serialization/import.h>
+
+#include <string_view>
+
+#include "core/text.h"
+#include "graph/jit_api.h"
+#include "loader/loader.h"
+#include "loader/sidecar.h"
+#include "loader/signature_from_script.h"
+#include "loader/torchscript_program.h"
+#include "loader/torchscript_reader.h"
+#include "loader/torchscript_scan.h"
+#include "operators/operators.h"
+#include "ptrun/error.h"
+
+namespace ptrun {
+namespace {
+
+using torch::jit::Graph;
+
+// LibTorch's messages begin with an empty line and go on with a trace of C++ frames.
+std::string cause_of(const std::exception& error) {
+  std::string_view text = error.what();
+  std::string cause;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    const std::string_view line = text.substr(0, end);
+    if (line.substr(0, 17) == "Exception raised ") break;
+    if (line.find_first_not_of(" \t") != std::string_view::npos) {
+      if (!cause.empty()) cause += " ";
+      cause += printable(line, 300);
+      if (cause.size() > 400) break;
+    }
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return cause;
+}
+
+std::string explain_load_failure(const std::exception& error) {
+  const std::string cause = cause_of(error);
+  if (cause.find("Unknown builtin op") != std::string::npos) {
+    return "LibTorch does not know an operator that it needs (" + cause +
+           "); it comes from a library that ptrun lacks, or from a newer PyTorch";
+  }
+  return "LibTorch cannot read it (" + cause +
+         "); load it in Python to see whether the file is sound, or save it again";
+}
+
+torch::jit::Module load_checked(const torchscript::ScriptArchive& archive, const std::string& subject) {
+  const auto reader = std::make_shared<torchscript::ScriptReader>(archive);
+  try {
+    torch::jit::Module module = torch::jit::load(reader, c10::Device(c10::kCPU), /*load_debug_files=*/false);
+    reader->rethrow_failure();
+    reader->verify_rest();
+    return module;
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    reader->rethrow_failure();
+    throw Error(ErrorCode::bad_model, subject, explain_load_failure(error));
+  }
+}
+
+// Runs `step`, which calls into LibTorch's passes: their exceptions become errors about the file.
+template <typename Step>
+auto guarded(const std::string& subject, const char* what, const Step& step) {
+  try {
+    return step();
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw Error(
+        ErrorCode::bad_model, subject,
+        std::string("cannot be ") + what + " (" + cause_of(error) + "); load and save it again with a current PyTorch");
+  }
+}
+
+bool prepares_images(const torch::jit::Module& module) {
+  constexpr std::string_view kTransform = ".GeneralizedRCNNTransform";
+  for (const auto& part : module.modules()) {
+    const std::string name = part.type()->name()->qualifiedName();
+    if (name.size() > kTransform.size() &&
+        name.compare(name.size() - kTransform.size(), kTransform.size(), kTransform) == 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// forward with its calls inlined, self kept: what can be looked at when freezing did not work.
+std::shared_ptr<Graph> inlined_forward(const torch::jit::Module& module) {
+  std::shared_ptr<Graph> graph = module.get_method("forward").graph()->copy();
+  torch::jit::Inline(*graph);
+  torch::jit::ConstantPropagationImmutableTypes(graph);
+  return graph;
+}
+
+std::int64_t count_elements(const Graph& graph) {
+  std::int64_t count = 0;
+  for (const torch::jit::Node* node : graph.nodes()) {
+    if (node->kind() != c10::prim::Constant) continue;
+    const auto value = torch::jit::toIValue(node->output());
+    if (value.has_value() && value->isTensor()) count += value->toTensor().numel();
+  }
+  return count;
+}
+
+std::int64_t count_parameters(const torch::jit::Module& module, const Graph* graph) {
+  std::int64_t count = 0;
+  for (const at::Tensor& parameter : module.parameters()) count += parameter.numel();
+  // A frozen file has no parameters left, only constants.
+  return count == 0 && graph != nullptr ? count_elements(*graph) : count;
+}
+
+void read_extra_files(const torchscript::ScriptArchive& archive, Model::Impl& model, std::string& task) {
+  // Ours comes first; what it does not say may come from the exporter's own file.
+  for (const torchscript::ExtraFile& file : archive.extra) {
+    const std::string source = "extra file " + file.name + " in the model file";
+    try {
+      const ModelFacts facts =
+          file.name == "ptrun.json" ? read_ptrun_json(file.text, source) : read_ultralytics_config(file.text, source);
+      if (model.labels.names.empty()) model.labels = facts.labels;
+      if (model.file_preset.source.empty()) model.file_preset = facts.preset;
+      if (task.empty()) task = facts.task;
+    } catch (const Error& error) {
+      model.notes.push_back(std::string("ignored: ") + error.what());
+    }
+  }
+}
+
+}  // namespace
+
+void load_torchscript(const LoadRequest& request, Model::Impl& model) {
+  const std::string& subject = request.source->name();
+  const torchscript::ScriptArchive archive =
+      torchscript::read_script_archive(request.source, request.options.constant_memory_limit);
+  torchscript::check_text(archive.code, subject, request.options.trust);
+  register_operators();
+  auto module = std::make_shared<torch::jit::Module>(load_checked(archive, subject));
+  if (!module->find_method("forward").has_value()) {
+    throw Error(ErrorCode::unsupported, subject, "has no method forward; save a module that has one");
+  }
+  const torchscript::Preparation prepared = guarded(subject, "checked", [&] {
+    torchscript::check_program(*module, subject, request.options.trust);
+    module->eval();
+    return torchscript::prepare_program(*module, Device{});
+  });
+  if (prepared.devices) model.notes.emplace_back("devices that were written into the model now name the target device");
+
+  std::string why_not;
+  std::shared_ptr<Graph> graph =
+      guarded(subject, "frozen", [&] { return torchscript::freeze_forward(*module, why_not); });
+  const std::shared_ptr<Graph> readable =
+      graph ? graph : guarded(subject, "read", [&] { return inlined_forward(*module); });
+  if (graph) torchscript::retarget_devices(*graph, Device{});
+  torchscript::check_allocations(*readable, subject);
+  if (graph) {
+    model.module = GraphModule{graph};
+  } else {
+    model.module = ScriptModule{module};
+    model.notes.push_back("runs through LibTorch's interpreter as it is, because " + why_not);
+  }
+
+  torchscript::ScriptInterface interface = torchscript::read_interface(
+      module->get_method("forward").function().getSchema(), readable.get(), archive, prepares_images(*module), subject);
+  const std::shared_ptr<const jit::Program> program = guarded(subject, "compiled", [&] {
+    return graph ? std::make_shared<const jit::Program>(graph) : std::make_shared<const jit::Program>(*module);
+  });
+  torchscript::probe_interface(interface, readable.get(), archive,
+                               [&](std::vector<c10::IValue> inputs) { return program->run(std::move(inputs)); });
+  model.signature = interface.signature;
+  model.task = interface.task;
+  model.parameters = count_parameters(*module, graph.get());
+  model.notes.insert(model.notes.end(), interface.notes.begin(), interface.notes.end());
+
+  std::string task;
+  read_extra_files(archive, model, task);
+  if (interface.input_height > 0 && interface.input_width > 0) {
+    PresetLayer& preset = model.file_preset;
+    if (preset.source.empty()) preset.source = "size of the traced example in the model file";
+    if (!preset.input_height) preset.input_height = interface.input_height;
+    if (!preset.input_width) preset.input_width = interface.input_width;
+  }
+}
+
+}  // namespace ptrun

@@ -1,0 +1,26 @@
+#include "operators/regions.h"
+
+namespace ptrun::operators {
+
+void check_regions(const at::Tensor& input, const at::Tensor& rois, std::int64_t pooled_height,
+                   std::int64_t pooled_width, const char* name) {
+  TORCH_CHECK(input.dim() == 4, name, ": input is ", input.sizes(), ", expected [N, C, H, W]");
+  TORCH_CHECK(rois.dim() == 2 && rois.size(1) == 5, name, ": rois are ", rois.sizes(), ", expected [K, 5]");
+  TORCH_CHECK(input.scalar_type() == rois.scalar_type(), name, ": input and rois differ in dtype");
+  TORCH_CHECK(pooled_height > 0 && pooled_width > 0, name, ": pooled size ", pooled_height, " x ", pooled_width,
+              ", expected positive numbers");
+  if (rois.size(0) == 0) return;
+  const at::Tensor index = rois.select(1, 0);
+  const bool inside = at::logical_and(index.ge(0), index.lt(input.size(0))).all().item<bool>();
+  TORCH_CHECK(inside, name, ": a region names an image outside of the batch of ", input.size(0));
+  TORCH_CHECK(input.size(2) > 0 && input.size(3) > 0, name, ": input is empty");
+}
+
+std::int64_t sample_count(double bin_size, std::int64_t sampling_ratio, const char* name) {
+  constexpr double kMost = 32768;
+  const double count = sampling_ratio > 0 ? static_cast<double>(sampling_ratio) : std::ceil(bin_size);
+  TORCH_CHECK(count <= kMost, name, ": a region is ", bin_size, " pixels a bin, expected at most ", kMost);
+  return count > 0 ? static_cast<std::int64_t>(count) : 0;
+}
+
+}  // namespace ptrun::operators

@@ -1,0 +1,166 @@
+// ptrun predict: images in, one row each out.
+#include <algorithm>
+
+#include "command.h"
+#include "interrupt.h"
+#include "predict_options.h"
+#include "progress.h"
+#include "ptrun/device.h"
+#include "ptrun/text.h"
+
+namespace ptrun::tool {
+namespace {
+
+std::string count_text(std::size_t count, const char* noun) {
+  return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
+}
+
+std::string skipped_text(const InputList& inputs) {
+  std::string text;
+  for (const SkippedNames& names : inputs.skipped) {
+    text += (text.empty() ? "" : ", ") + std::to_string(names.count) + " " + names.what;
+  }
+  return text;
+}
+
+InputList list(const Arguments& arguments, Console& console) {
+  const SourceOptions options = source_options(arguments);
+  if (options.sources.empty()) {
+    throw UsageError("no image was given; usage: ptrun predict " + std::string(kPredict.usage));
+  }
+  InputList inputs = exit_on_error(kUsage, [&] { return list_inputs(options); });
+  const std::size_t skipped = inputs.skipped_count();
+  if (inputs.paths.empty()) {
+    throw Exit(kUsage, "no images were found" +
+                           (skipped == 0 ? std::string()
+                                         : "; " + count_text(skipped, "name") + " skipped: " + skipped_text(inputs) +
+                                               "; --all-files takes every file that is not hidden"));
+  }
+  if (skipped > 0) {
+    console.log(LogLevel::warning,
+                count_text(skipped, "name") + " in folders and globs skipped (" + skipped_text(inputs) + ")");
+  }
+  return inputs;
+}
+
+// One line when preprocessing was guessed, because the labels may then be wrong without any error.
+void warn_about_guesses(const Model& model, Console& console) {
+  std::string fields;
+  std::string source;
+  for (const std::string_view field : preset_field_names()) {
+    const auto origin = model.preset().origins.find(field == "input_size" ? "input_height" : field);
+    if (origin == model.preset().origins.end() || !origin->second.assumed) continue;
+    if (field != "input_size" && field != "resize_size" && field != "crop_pct" && field != "interpolation" &&
+        field != "mean" && field != "std") {
+      continue;
+    }
+    fields += (fields.empty() ? "" : ", ") + std::string(field) + " " + preset_field_text(model.preset().values, field);
+    source = origin->second.source;
+  }
+  if (fields.empty()) return;
+  console.log(LogLevel::warning, "preprocessing is assumed (" + source + "): " + fields +
+                                     "; --preset NAME or these options say it, see: ptrun predict --help");
+}
+
+std::string file_name(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == std::string::npos ? path : path.substr(slash + 1);
+}
+
+void say_plan(const Model& model, const JobOptions& options, const InputList& inputs, Console& console) {
+  const auto line = [&](const std::string& name, const std::string& value) {
+    console.event(name + std::string(name.size() < 16 ? 16 - name.size() : 1, ' ') + printable(value, 1000),
+                  "{\"" + name + "\":" + json_text(printable(value, 1000)) + "}");
+  };
+  line("model", model.path() + ", " + model.kind() + (model.architecture().empty() ? "" : ", " + model.architecture()));
+  line("task", to_string(model.task()));
+  line("labels", model.labels().names.empty()
+                     ? "none, rows carry the class index alone"
+                     : std::to_string(model.labels().names.size()) + " from " + model.labels().source);
+  line("device", to_string(exit_on_error(kNoDevice, [&] { return parse_device(options.predict.device); })));
+  for (const std::string_view field : preset_field_names()) {
+    const auto origin = model.preset().origins.find(field == "input_size" ? "input_height" : field);
+    const std::string from = origin == model.preset().origins.end()
+                                 ? ""
+                                 : "  (" + origin->second.source + (origin->second.assumed ? ", assumed)" : ")");
+    line(std::string(field), preset_field_text(model.preset().values, field) + from);
+  }
+  for (const std::string& output : options.outputs) line("output", output);
+  line("images", std::to_string(inputs.paths.size()));
+}
+
+int dry_run(const Model& model, const JobOptions& options, const InputList& inputs, Console& console) {
+  say_plan(model, options, inputs, console);
+  for (const std::string& path : inputs.paths) console.write_result(path + '\n');
+  return kDone;
+}
+
+int finish(const JobSummary& summary, const JobOptions& options, Console& console) {
+  console.set_status("");
+  console.event(summary_line(summary), summary_json(summary));
+  if (summary.succeeded + summary.failed < summary.total) {
+    const bool csv = std::any_of(options.outputs.begin(), options.outputs.end(), [](const std::string& name) {
+      return file_name(name).find(".csv") != std::string::npos;
+    });
+    console.log(LogLevel::warning,
+                "not all images have a row; " +
+                    std::string(csv ? "CSV output is kept as NAME.csv.partial" : "finished rows are written"));
+  }
+  if (summary.cancelled) return kInterrupted;
+  return summary.failed > 0 ? kSomeFailed : kDone;
+}
+
+int predict(const Arguments& arguments, Console& console) {
+  if (arguments.words().empty()) {
+    throw UsageError("no model was given; usage: ptrun predict " + std::string(kPredict.usage));
+  }
+  JobOptions options = exit_on_error(kUsage, [&] { return job_options(arguments); });
+  LoadOptions loading = exit_on_error(kUsage, [&] { return load_options(arguments); });
+  options.predict.log = loading.log = console.log_callback();
+  options.write_stdout = [&console](const std::string& bytes) { console.write_result(bytes); };
+  if (options.stdout_format.empty() && options.outputs.empty()) {
+    options.stdout_format = Console::output_is_terminal() ? "table" : "jsonl";
+  }
+  options.stdout_columns = Console::output_columns();
+  exit_on_error(kUsage, [&] { check_outputs(options); });
+  const InputList inputs = list(arguments, console);
+  exit_on_error(kNoDevice, [&] { return parse_device(options.predict.device); });
+
+  const Model model = exit_on_error(kModelFailed, [&] { return load_model(arguments.words().front(), loading); });
+  refuse_unused_options(arguments, model.task());
+  exit_on_error(kUsage, [&] { check_outputs(options, model.task()); });
+  warn_about_guesses(model, console);
+  if (arguments.has("dry-run")) return dry_run(model, options, inputs, console);
+
+  options.cancel = &catch_interrupts();
+  if (console.shows_status()) {
+    options.progress = [&console](const Progress& progress) {
+      // A job of one screen is over before a rate means anything.
+      if (progress.seconds > 0.5) console.set_status(progress_line(progress));
+    };
+  }
+  const JobSummary summary = exit_on_error(kModelFailed, [&] { return run_job(model, inputs, options); });
+  return finish(summary, options, console);
+}
+
+}  // namespace
+
+const Command kPredict = {"predict",
+                          "predict images, folders, globs or lists of them",
+                          "MODEL SOURCE... [-o FILE]... [options]",
+                          R"(SOURCE  an image; a folder (recursive, natural order); a quoted glob ('photos/**/*.jpg');
+        @list.txt (one path a line); - (paths on standard input). Names in folders that begin
+        with a dot are hidden. -- ends the options.
+
+Exit codes: 0 all images done; 1 some failed, each has its row; 2 wrong usage; 3 the model cannot
+be loaded or run; 4 output cannot be written; 5 device not available; 130 interrupted.
+
+Examples:
+  ptrun predict mobilenet_v2-b0353104.pth cat.jpg
+  ptrun predict model.pt photos/ -o results.jsonl -o results.csv
+  find photos -name '*.png' -print0 | ptrun predict model.pt - -0 --topk 1
+)",
+                          predict_option_groups,
+                          predict};
+
+}  // namespace ptrun::tool

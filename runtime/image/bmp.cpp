@@ -162,51 +162,49 @@ void convert_row(const unsigned char* in, const BmpHeader& header, std::uint8_t*
   }
 }
 
-// Run-length coded indices, one byte a pixel, rows as stored; what the codes skip is colour 0.
+// Run-length coded indices, one byte a pixel, rows as stored; what the codes skip is colour 0. `indices` grows with
+// what the codes give, so that a header alone takes no memory.
 void unpack_runs(std::string_view in, const BmpHeader& header, std::vector<std::uint8_t>& indices) {
   const auto width = static_cast<std::size_t>(header.width);
   const std::size_t size = width * static_cast<std::size_t>(header.height);
   const bool rle4 = header.compression == kRle4;
-  indices.assign(size, 0);
-  std::size_t at = 0;   // in `in`
-  std::size_t out = 0;  // in `indices`
-  std::size_t x = 0;
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(in[i]); };
   const auto nibble = [](unsigned value, std::size_t i) {
     return static_cast<std::uint8_t>(i % 2 == 0 ? value >> 4U : value & 15U);
   };
-  while (out < size && at + 2 <= in.size()) {
+  indices.clear();
+  std::size_t x = 0;
+  for (std::size_t at = 0; indices.size() < size && at + 2 <= in.size();) {
     const std::size_t count = byte(at);
     const unsigned value = byte(at + 1);
+    const std::size_t left = size - indices.size();
     at += 2;
     if (count > 0) {
-      const std::size_t run = std::min({count, width > x ? width - x : 0, size - out});
+      const std::size_t run = std::min({count, width > x ? width - x : 0, left});
       for (std::size_t i = 0; i < run; ++i)
-        indices[out + i] = rle4 ? nibble(value, i) : static_cast<std::uint8_t>(value);
-      out += run;
+        indices.push_back(rle4 ? nibble(value, i) : static_cast<std::uint8_t>(value));
       x += run;
     } else if (value == 0) {  // end of the row
-      out = (out + width - 1) / width * width;
+      indices.resize((indices.size() + width - 1) / width * width);
       x = 0;
     } else if (value == 1) {  // end of the picture
-      return;
+      indices.resize(size);
     } else if (value == 2) {  // move right and up
       if (at + 2 > in.size()) break;
-      out = std::min(size, out + byte(at) + byte(at + 1) * width);
-      x = out % width;
+      indices.resize(indices.size() + std::min(left, byte(at) + byte(at + 1) * width));
+      x = indices.size() % width;
       at += 2;
     } else {  // as they are, padded to 16 bits
-      const std::size_t count_here = std::min<std::size_t>(value, size - out);
-      const std::size_t bytes = rle4 ? (count_here + 1) / 2 : count_here;
+      const std::size_t copied = std::min<std::size_t>(value, left);
+      const std::size_t bytes = rle4 ? (copied + 1) / 2 : copied;
       if (bytes > in.size() - at) break;
-      for (std::size_t i = 0; i < count_here; ++i) indices[out + i] = rle4 ? nibble(byte(at + i / 2), i) : byte(at + i);
-      out += count_here;
+      for (std::size_t i = 0; i < copied; ++i) indices.push_back(rle4 ? nibble(byte(at + i / 2), i) : byte(at + i));
       x += value;
       at += bytes + bytes % 2;
     }
   }
-  if (out < size)
-    fail("BMP data ends at row " + std::to_string(out / width) + " of " + std::to_string(header.height) +
+  if (indices.size() < size)
+    fail("BMP data ends at row " + std::to_string(indices.size() / width) + " of " + std::to_string(header.height) +
          "; the file is truncated");
 }
 

@@ -22,9 +22,11 @@ constexpr std::uint64_t kMaxBlockBytes = 256U << 20U;  // a tile, or what libtif
 
 // The file in memory, and the last thing that libtiff complained about.
 struct Input {
+  explicit Input(std::string_view file) : bytes(file) {}
   std::string_view bytes;
   std::uint64_t at = 0;
   std::array<char, 200> message{};
+  bool palette_lost = false;
 };
 
 Input& input_of(thandle_t handle) { return *static_cast<Input*>(handle); }
@@ -59,6 +61,14 @@ int on_error(TIFF*, void* user, const char* module, const char* format, va_list 
   return 1;
 }
 
+// libtiff shows a picture whose palette it could not read as grey, and only warns.
+int on_warning(TIFF*, void* user, const char*, const char* format, va_list arguments) {
+  std::array<char, 200> message{};
+  std::vsnprintf(message.data(), message.size(), format, arguments);
+  if (std::strstr(message.data(), "ColorMap") != nullptr) static_cast<Input*>(user)->palette_lost = true;
+  return 1;
+}
+
 struct CloseTiff {
   void operator()(TIFF* tiff) const { TIFFClose(tiff); }
 };
@@ -72,8 +82,7 @@ Tiff open_tiff(Input& input) {
   if (options == nullptr) throw std::bad_alloc();
   TIFFOpenOptionsSetMaxSingleMemAlloc(options.get(), static_cast<tmsize_t>(kMaxBlockBytes));
   TIFFOpenOptionsSetErrorHandlerExtR(options.get(), on_error, &input);
-  TIFFOpenOptionsSetWarningHandlerExtR(
-      options.get(), [](TIFF*, void*, const char*, const char*, va_list) { return 1; }, nullptr);
+  TIFFOpenOptionsSetWarningHandlerExtR(options.get(), on_warning, &input);
   return Tiff(TIFFClientOpenExt(
       "image", "rC", &input, read_bytes, [](thandle_t, void*, tmsize_t) -> tmsize_t { return 0; }, seek,
       [](thandle_t) { return 0; }, [](thandle_t handle) -> toff_t { return input_of(handle).bytes.size(); }, map_file,
@@ -268,12 +277,13 @@ bool is_tiff(std::string_view bytes) {
 }
 
 void decode_tiff(std::string_view bytes, const DecodeOptions& options, Pixels& out) {
-  Input input{bytes, 0, {}};
+  Input input{bytes};
   const Tiff tiff = open_tiff(input);
   if (tiff == nullptr) fail("the TIFF directory is damaged or cut off" + ending(input));
   Job job{tiff.get(), input, read_tags(tiff.get(), input), {}, nullptr, out.scratch};
   TiffTags& tags = job.tags;
   check_size(tags.width, tags.height, options.limits);
+  if (input.palette_lost) fail("the TIFF palette is damaged or cut off");
   job.format = tiff_format(tags);
   if (job.format.pixels == TiffPixels::palette) read_palette(tiff.get(), tags, job.format);
   if (tags.planar && tags.bits % 8 != 0) fail("the TIFF planes have less than 8 bits a sample, which is not read");

@@ -30,6 +30,18 @@ int orientation_of(const WebPDemuxer* demuxer) {
   return orientation;
 }
 
+// The canvas of an extended file stands at a fixed place: checked before anything is parsed.
+void check_canvas(std::string_view bytes, const DecodeLimits& limits) {
+  if (bytes.substr(12, 4) != "VP8X" || bytes.size() < 30) return;
+  const auto side = [&](std::size_t at) {
+    const auto byte = [&](std::size_t i) {
+      return static_cast<std::uint64_t>(static_cast<unsigned char>(bytes[at + i]));
+    };
+    return (byte(0) | byte(1) << 8U | byte(2) << 16U) + 1;
+  };
+  check_size(side(24), side(27), limits);
+}
+
 const char* status_text(VP8StatusCode status) {
   switch (status) {
     case VP8_STATUS_OUT_OF_MEMORY: return "there is not enough memory to decode it";
@@ -48,6 +60,7 @@ bool is_webp(std::string_view bytes) {
 }
 
 void decode_webp(std::string_view bytes, const DecodeOptions& options, Pixels& out) {
+  check_canvas(bytes, options.limits);
   const WebPData data = {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()};
   WebPDemuxState state = WEBP_DEMUX_PARSE_ERROR;
   const std::unique_ptr<WebPDemuxer, DeleteDemuxer> demuxer(WebPDemuxPartial(&data, &state));

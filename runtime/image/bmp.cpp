@@ -146,7 +146,7 @@ void convert_row(const unsigned char* in, const BmpHeader& header, std::uint8_t*
     const unsigned mask = (1U << header.bits) - 1;
     for (std::size_t x = 0; x < width; ++x) {
       const auto shift = static_cast<unsigned>(8 - header.bits * (x % per_byte + 1));
-      std::memcpy(rgb + x * 3, header.palette[(in[x / per_byte] >> shift) & mask].data(), 3);
+      std::memcpy(rgb + x * 3, header.palette[(unsigned{in[x / per_byte]} >> shift) & mask].data(), 3);
     }
     return;
   }
@@ -168,15 +168,15 @@ void unpack_runs(std::string_view in, const BmpHeader& header, std::vector<std::
   const auto width = static_cast<std::size_t>(header.width);
   const std::size_t size = width * static_cast<std::size_t>(header.height);
   const bool rle4 = header.compression == kRle4;
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(in[i]); };
-  const auto nibble = [](unsigned value, std::size_t i) {
+  const auto byte = [&](std::size_t i) { return std::size_t{static_cast<unsigned char>(in[i])}; };
+  const auto nibble = [](std::size_t value, std::size_t i) {
     return static_cast<std::uint8_t>(i % 2 == 0 ? value >> 4U : value & 15U);
   };
   indices.clear();
   std::size_t x = 0;
   for (std::size_t at = 0; indices.size() < size && at + 2 <= in.size();) {
     const std::size_t count = byte(at);
-    const unsigned value = byte(at + 1);
+    const std::size_t value = byte(at + 1);
     const std::size_t left = size - indices.size();
     at += 2;
     if (count > 0) {
@@ -198,7 +198,8 @@ void unpack_runs(std::string_view in, const BmpHeader& header, std::vector<std::
       const std::size_t copied = std::min<std::size_t>(value, left);
       const std::size_t bytes = rle4 ? (copied + 1) / 2 : copied;
       if (bytes > in.size() - at) break;
-      for (std::size_t i = 0; i < copied; ++i) indices.push_back(rle4 ? nibble(byte(at + i / 2), i) : byte(at + i));
+      for (std::size_t i = 0; i < copied; ++i)
+        indices.push_back(rle4 ? nibble(byte(at + i / 2), i) : static_cast<std::uint8_t>(byte(at + i)));
       x += value;
       at += bytes + bytes % 2;
     }

@@ -34,8 +34,8 @@ template <typename... Parts>
   throw Error(ErrorCode::limit_exceeded, subject, text_of(parts...));
 }
 
-// 'name' for messages, safe to show.
-inline std::string quoted(std::string_view name) { return "'" + printable(name, 120) + "'"; }
+// 'name' for messages, safe to show. Not called "quoted": std::quoted would be found instead, and it escapes nothing.
+inline std::string in_quotes(std::string_view name) { return "'" + printable(name, 120) + "'"; }
 
 // False when the result does not fit.
 inline bool multiply(std::uint64_t a, std::uint64_t b, std::uint64_t& product) {

@@ -114,7 +114,7 @@ class Finder {
     }
     if (only)
       found_.notes.push_back(
-          text_of("weights are taken from key ", quoted(only->first), ", the only one that has any"));
+          text_of("weights are taken from key ", in_quotes(only->first), ", the only one that has any"));
     return only;
   }
 
@@ -123,7 +123,7 @@ class Finder {
     const bool usable = info.layout == TensorLayout::strided || info.layout == TensorLayout::quantized_per_tensor ||
                         info.layout == TensorLayout::quantized_per_channel;
     if (!usable) {
-      found_.notes.push_back(text_of("tensor ", quoted(name), " is ", to_string(info.layout), " and is left out"));
+      found_.notes.push_back(text_of("tensor ", in_quotes(name), " is ", to_string(info.layout), " and is left out"));
       return;
     }
     entries_.push_back({std::move(name), info.dtype, info.shape, tensor});
@@ -137,7 +137,7 @@ class Finder {
       if (tensor && data_.is(key, Type::text)) {
         add_entry(std::string(data_.text(key)), *tensor);
       } else {
-        ignored.push_back(quoted(data_.text(key)));
+        ignored.push_back(in_quotes(data_.text(key)));
       }
     }
     if (!ignored.empty() && !entries_.empty()) {
@@ -184,7 +184,7 @@ class Finder {
       fail_bad(subject, "holds one tensor [", join_some(sizes), "], expected named weights; save model.state_dict()");
     }
     std::vector<std::string> keys;
-    for (const auto& [key, value] : data_.mapping(root)) keys.push_back(quoted(data_.text(key)));
+    for (const auto& [key, value] : data_.mapping(root)) keys.push_back(in_quotes(data_.text(key)));
     if (keys.empty()) {
       const std::string name = class_of(data_, root);
       fail_bad(subject, "holds ", name.empty() ? "a value" : "an object " + printable(name),

@@ -90,7 +90,6 @@ struct Magic {
 
 // In order; the first hit counts. What needs more than fixed bytes follows in by_content().
 constexpr std::array kMagics = {
-    Magic{Kind::torch_save_legacy, 0, "\x80\x02\x8A\x0A\x6C\xFC\x9C\x46\xF9\x20\x6A\xA8\x50\x19\x2E"sv},
     Magic{Kind::empty_zip, 0, "PK\x05\x06"sv},
     Magic{Kind::mobile_flatbuffer, 4, "PTMF"sv},
     Magic{Kind::executorch, 4, "ET12"sv},
@@ -144,12 +143,21 @@ bool looks_like_pickle(std::string_view head) {
   return head.size() >= 2 && head[0] == '\x80' && head[1] >= 1 && head[1] <= 5;
 }
 
+// The first of five pickles is the integer 0x1950A86A20F9469CFC6C: PROTO, since protocol 4 FRAME, LONG1, STOP.
+bool looks_like_legacy(std::string_view head) {
+  constexpr std::string_view kMagic = "\x8A\x0A\x6C\xFC\x9C\x46\xF9\x20\x6A\xA8\x50\x19."sv;
+  constexpr std::size_t kFrame = 9;
+  if (!looks_like_pickle(head)) return false;
+  return has_at(head, 2, kMagic) || (has_at(head, 2, "\x95"sv) && has_at(head, 2 + kFrame, kMagic));
+}
+
 Kind by_content(const ByteSource& source, std::string_view head) {
   for (const Magic& magic : kMagics) {
     if (has_at(head, magic.offset, magic.bytes)) return magic.kind;
   }
   if (looks_like_safetensors(source, head)) return Kind::safetensors;
   if (has_at(head, 257, "ustar")) return tar_is_torch_save(source) ? Kind::torch_save_tar : Kind::tar;
+  if (looks_like_legacy(head)) return Kind::torch_save_legacy;
   if (looks_like_pickle(head)) return Kind::bare_pickle;
   if (looks_like_onnx(head)) return Kind::onnx;
   if (const Kind text = text_kind(head); text != Kind::unknown) return text;
@@ -217,8 +225,8 @@ void refuse_two_folders(const ZipArchive& zip) {
     if (other.empty() && entry.name.substr(0, slash) != folder) other = entry.name.substr(0, slash);
   }
   if (model) {
-    fail_bad(zip.source().name(), "the records lie under two top folders, ", quoted(folder), " and ", quoted(other),
-             ", expected one; no PyTorch version writes this, refuse the file or ask who made it");
+    fail_bad(zip.source().name(), "the records lie under two top folders, ", in_quotes(folder), " and ",
+             in_quotes(other), ", expected one; no PyTorch version writes this, refuse the file or ask who made it");
   }
 }
 

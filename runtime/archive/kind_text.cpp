@@ -121,7 +121,7 @@ std::string details(const ByteSource& source, Kind kind) {
     case Kind::json_text: {
       std::string text = head_of(source, 80);
       std::replace(text.begin(), text.end(), '\n', ' ');
-      return "it begins with " + quoted(text);
+      return "it begins with " + in_quotes(text);
     }
     case Kind::other_zip: return first_names(source);
     case Kind::unknown: return "its first bytes are " + hex_of(head_of(source, 8));

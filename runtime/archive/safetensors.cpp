@@ -43,7 +43,7 @@ class HeaderHandler final : public nlohmann::json::json_sax_t {
     if (place_ != Place::list) return wrong("a number");
     std::vector<std::uint64_t>& list = key_ == "shape" ? entries.back().shape : entries.back().offsets;
     if (list.size() >= limits_.tensor_dimensions) {
-      fail_limit(subject_, "the header's ", quoted(entries.back().name), " has more dimensions than the limit of ",
+      fail_limit(subject_, "the header's ", in_quotes(entries.back().name), " has more dimensions than the limit of ",
                  limits_.tensor_dimensions);
     }
     list.push_back(value);
@@ -81,7 +81,7 @@ class HeaderHandler final : public nlohmann::json::json_sax_t {
     if (place_ == Place::entry) {
       const HeaderEntry& entry = entries.back();
       if (!entry.has_dtype || !entry.has_shape || !entry.has_offsets || entry.offsets.size() != 2) {
-        bad("header entry ", quoted(entry.name), " lacks its dtype, shape or two data_offsets");
+        bad("header entry ", in_quotes(entry.name), " lacks its dtype, shape or two data_offsets");
       }
     }
     place_ = place_ == Place::top ? Place::outside : Place::top;
@@ -90,9 +90,9 @@ class HeaderHandler final : public nlohmann::json::json_sax_t {
 
   bool key(string_t& name) override {
     std::unordered_set<std::string>& known = place_ == Place::top ? names_ : fields_;
-    if (!known.insert(name).second) bad("header key ", quoted(name), " is there twice, expected once");
+    if (!known.insert(name).second) bad("header key ", in_quotes(name), " is there twice, expected once");
     if (place_ == Place::entry && name != "dtype" && name != "shape" && name != "data_offsets") {
-      bad("header entry ", quoted(entries.back().name), " has an unknown field ", quoted(name));
+      bad("header entry ", in_quotes(entries.back().name), " has an unknown field ", in_quotes(name));
     }
     key_ = name;
     return true;
@@ -120,7 +120,7 @@ class HeaderHandler final : public nlohmann::json::json_sax_t {
   [[noreturn]] void bad(const Parts&... parts) const {
     fail_bad(subject_, parts..., "; the safetensors file is damaged, download it again");
   }
-  bool wrong(const char* what) const { bad("the header holds ", what, " at ", quoted(key_), " where none belongs"); }
+  bool wrong(const char* what) const { bad("the header holds ", what, " at ", in_quotes(key_), " where none belongs"); }
 
   const std::string& subject_;
   const Limits& limits_;
@@ -185,8 +185,8 @@ class SafetensorsFile final : public TensorFile {
   void add_tensor(const HeaderEntry& entry) {
     const DTypeInfo* type = dtype_by_safetensors(entry.dtype);
     if (type == nullptr) {
-      fail(ErrorCode::unsupported, source_->name(), "tensor ", quoted(entry.name), " has dtype ", quoted(entry.dtype),
-           ", which is not known; convert it to one that PyTorch has");
+      fail(ErrorCode::unsupported, source_->name(), "tensor ", in_quotes(entry.name), " has dtype ",
+           in_quotes(entry.dtype), ", which is not known; convert it to one that PyTorch has");
     }
     TensorInfo tensor;
     tensor.storage = storages_.size();
@@ -206,12 +206,12 @@ class SafetensorsFile final : public TensorFile {
     fits = fits && multiply(elements, type->bytes, bytes);
     const std::uint64_t begin = entry.offsets[0];
     const std::uint64_t end = entry.offsets[1];
-    if (begin > end) bad("tensor ", quoted(entry.name), " ends before it begins");
+    if (begin > end) bad("tensor ", in_quotes(entry.name), " ends before it begins");
     if (!fits || end - begin != bytes) {
-      bad("tensor ", quoted(entry.name), " has ", end - begin, " bytes, its shape and dtype need another number");
+      bad("tensor ", in_quotes(entry.name), " has ", end - begin, " bytes, its shape and dtype need another number");
     }
     if (end > source_->size() - data_begin_) {
-      bad("tensor ", quoted(entry.name), " ends at byte ", end, " of a buffer of ", source_->size() - data_begin_);
+      bad("tensor ", in_quotes(entry.name), " ends at byte ", end, " of a buffer of ", source_->size() - data_begin_);
     }
     storages_.push_back({.key = entry.name, .dtype = type->dtype, .bytes = bytes, .location = "cpu"});
     offsets_.push_back(data_begin_ + begin);
@@ -227,9 +227,9 @@ class SafetensorsFile final : public TensorFile {
     });
     std::uint64_t at = data_begin_;
     for (const std::size_t index : order) {
-      if (offsets_[index] < at) bad("tensor ", quoted(storages_[index].key), " overlaps another one");
+      if (offsets_[index] < at) bad("tensor ", in_quotes(storages_[index].key), " overlaps another one");
       if (offsets_[index] > at)
-        bad("a hole of ", offsets_[index] - at, " bytes stands before tensor ", quoted(storages_[index].key));
+        bad("a hole of ", offsets_[index] - at, " bytes stands before tensor ", in_quotes(storages_[index].key));
       at += storages_[index].bytes;
     }
     if (at != source_->size()) bad(source_->size() - at, " bytes follow the last tensor, expected none");

@@ -38,6 +38,7 @@ enum class TensorLayout {
 };
 
 inline constexpr std::size_t kNoStorage = static_cast<std::size_t>(-1);
+inline constexpr std::size_t kNoTensor = static_cast<std::size_t>(-1);
 
 // One tensor as written. Checked: rank, sizes, strides and offset lie inside its storage.
 struct TensorInfo {
@@ -51,8 +52,10 @@ struct TensorInfo {
   bool negative = false;
   double scale = 1.0;  // quantized_per_tensor
   std::int64_t zero_point = 0;
-  std::size_t scales = 0;       // quantized_per_channel: index into TensorFile::tensors()
-  std::size_t zero_points = 0;  // the same
+  std::size_t scales = kNoTensor;       // quantized_per_channel: index into TensorFile::tensors()
+  std::size_t zero_points = kNoTensor;  // the same
+  std::vector<double> scale_values;     // PyTorch before 1.5 writes them as plain lists, then the indices say kNoTensor
+  std::vector<std::int64_t> zero_point_values;
   std::int64_t axis = 0;
   std::string what;  // of what cannot be used: "torch.sparse_coo", "_rebuild_wrapper_subclass"
 };

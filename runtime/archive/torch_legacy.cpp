@@ -79,7 +79,7 @@ class TorchLegacyFile final : public TensorFile {
     std::vector<bool> seen(objects.storages.size(), false);
     for (const NodeId id : keys[keys.root].children) {
       const auto found = objects.by_key.find(std::string(keys.text(id)));
-      if (found == objects.by_key.end()) bad("lists a storage ", quoted(keys.text(id)), " that no tensor uses");
+      if (found == objects.by_key.end()) bad("lists a storage ", in_quotes(keys.text(id)), " that no tensor uses");
       const std::size_t index = found->second;
       if (seen[index]) bad("lists storage ", objects.storages[index].key, " twice");
       seen[index] = true;

@@ -78,7 +78,7 @@ class TorchReader {
     const bool plain = !text.empty() && text.size() <= kKeyDigits &&
                        std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
     // A key becomes a record name, so nothing but digits may reach it.
-    if (!plain) bad(what, " ", quoted(text), " is not made of digits");
+    if (!plain) bad(what, " ", in_quotes(text), " is not made of digits");
     return std::string(text);
   }
 
@@ -93,6 +93,7 @@ class TorchReader {
   void note_swap(std::size_t storage, DType dtype);
   void read_metadata(NodeId id, TensorInfo& tensor) const;
   void read_quantizer(NodeId id, TensorInfo& tensor) const;
+  void read_channels(NodeId scales, NodeId zero_points, TensorInfo& tensor) const;
   DType dtype_at(NodeId id) const;
   void keep(NodeId id, TensorInfo tensor);
 
@@ -132,7 +133,7 @@ void TorchReader::read_persistent_id(NodeId id) {
   const std::string_view word = parts.empty() ? std::string_view() : data_.text(parts[0]);
   if (word == "module" && parts.size() == 4) return;
   if (word != "storage" || parts.size() < 5 || parts.size() > 6) {
-    bad("a persistent id ", quoted(word), " with ", parts.size(), " parts, expected 'storage' with 5");
+    bad("a persistent id ", in_quotes(word), " with ", parts.size(), " parts, expected 'storage' with 5");
   }
   StorageRef ref;
   ref.storage = storage_index(id, parts);
@@ -158,7 +159,7 @@ std::size_t TorchReader::storage_index(NodeId id, const Arguments& parts) {
   const std::string module = dot == std::string::npos ? std::string() : name.substr(0, dot);
   const DType dtype = storage_dtype_named(dot == std::string::npos ? name : name.substr(dot + 1));
   if ((module != "torch" && module != "torch.storage" && module != "torch.cuda") || dtype == DType::unknown) {
-    bad("storage class ", quoted(name), " is not known");
+    bad("storage class ", in_quotes(name), " is not known");
   }
   Storage storage;
   storage.key = digits(parts[2], "storage key");
@@ -210,7 +211,7 @@ DType TorchReader::dtype_at(NodeId id) const {
   constexpr std::string_view kModule = "torch.";
   const DType dtype =
       name.rfind(kModule, 0) == 0 ? dtype_named(std::string_view(name).substr(kModule.size())) : DType::unknown;
-  if (dtype == DType::unknown) bad("dtype ", quoted(name), " is not known");
+  if (dtype == DType::unknown) bad("dtype ", in_quotes(name), " is not known");
   return dtype;
 }
 
@@ -316,6 +317,25 @@ void TorchReader::rebuild_alias(NodeId id, const Arguments& arguments) {
   objects_.tensor_nodes.emplace(id, tensor);
 }
 
+// One scale and one zero point a channel, as two tensors or, before PyTorch 1.5, as two lists.
+void TorchReader::read_channels(NodeId scales, NodeId zero_points, TensorInfo& tensor) const {
+  const auto channels = static_cast<std::size_t>(tensor.shape[static_cast<std::size_t>(tensor.axis)]);
+  bool equal = false;
+  if (data_.is(scales, Type::list) && data_.is(zero_points, Type::list)) {
+    for (const NodeId value : data_[scales].children) tensor.scale_values.push_back(real(value, "a scale"));
+    for (const NodeId value : data_[zero_points].children) {
+      tensor.zero_point_values.push_back(integer(value, "a zero point"));
+    }
+    equal = tensor.scale_values.size() == channels && tensor.zero_point_values.size() == channels;
+  } else {
+    tensor.scales = tensor_of(scales, "a quantizer's scales");
+    tensor.zero_points = tensor_of(zero_points, "a quantizer's zero points");
+    const std::vector<std::int64_t> shape{static_cast<std::int64_t>(channels)};
+    equal = objects_.tensors[tensor.scales].shape == shape && objects_.tensors[tensor.zero_points].shape == shape;
+  }
+  if (!equal) bad("a quantizer has another number of scales than the tensor has channels");
+}
+
 void TorchReader::read_quantizer(NodeId id, TensorInfo& tensor) const {
   if (!data_.is(id, Type::tuple)) bad("a quantized tensor has no quantizer");
   const Arguments& parts = data_[id].children;
@@ -327,18 +347,13 @@ void TorchReader::read_quantizer(NodeId id, TensorInfo& tensor) const {
   } else if ((scheme == "torch.per_channel_affine" || scheme == "torch.per_channel_affine_float_qparams") &&
              parts.size() == 4) {
     tensor.layout = TensorLayout::quantized_per_channel;
-    tensor.scales = tensor_of(parts[1], "a quantizer's scales");
-    tensor.zero_points = tensor_of(parts[2], "a quantizer's zero points");
     tensor.axis = integer(parts[3], "a quantizer's axis");
     if (tensor.axis < 0 || static_cast<std::size_t>(tensor.axis) >= tensor.shape.size()) {
       bad("a quantizer's axis ", tensor.axis, " is outside the tensor");
     }
-    const std::vector<std::int64_t> channels{tensor.shape[static_cast<std::size_t>(tensor.axis)]};
-    if (objects_.tensors[tensor.scales].shape != channels || objects_.tensors[tensor.zero_points].shape != channels) {
-      bad("a quantizer has another number of scales than the tensor has channels");
-    }
+    read_channels(parts[1], parts[2], tensor);
   } else {
-    bad("quantizer ", quoted(scheme), " is not known");
+    bad("quantizer ", in_quotes(scheme), " is not known");
   }
 }
 
@@ -449,7 +464,7 @@ void TorchReader::read_call(NodeId id) {
     arguments = Arguments(data_[arguments[2]].children);
   }
   if (!read_rebuild(id, name, arguments) && name.rfind("torch._utils._rebuild", 0) == 0) {
-    fail(ErrorCode::unsupported, subject_, part_, ": a tensor is written by ", quoted(name),
+    fail(ErrorCode::unsupported, subject_, part_, ": a tensor is written by ", in_quotes(name),
          ", which this version does not know; save plain tensors with torch.save(model.state_dict(), ...)");
   }
 }

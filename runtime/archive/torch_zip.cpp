@@ -65,7 +65,7 @@ class TorchZipFile final : public TensorFile {
       version = digit < '0' || digit > '9' || version < 0 ? -1 : version * 10 + (digit - '0');
     }
     if (text.empty() || version < 1) {
-      fail_bad(source_->name(), "format version ", quoted(text), " is not a number from 1 to ", kNewestVersion,
+      fail_bad(source_->name(), "format version ", in_quotes(text), " is not a number from 1 to ", kNewestVersion,
                "; the file is damaged, save or download it again");
     }
     if (version > kNewestVersion) {
@@ -79,7 +79,7 @@ class TorchZipFile final : public TensorFile {
     const ZipEntry* entry = zip_->find("byteorder");
     const std::string order = entry == nullptr ? "little" : trimmed(zip_->read(*entry, kFactBytes));
     if (order != "little" && order != "big") {
-      fail_bad(source_->name(), "byte order ", quoted(order), ", expected little or big; the file is damaged");
+      fail_bad(source_->name(), "byte order ", in_quotes(order), ", expected little or big; the file is damaged");
     }
     foreign_order_ = (order == "little") != (std::endian::native == std::endian::little);
     facts_.emplace_back("byte order", order);

@@ -24,7 +24,7 @@ std::string joined(std::string_view prefix, std::string_view name) {
 void WeightTable::add(Entry entry) {
   const auto [known, fresh] = index_.emplace(entry.name, entries_.size());
   if (!fresh) {
-    archive::fail_bad("tensor " + archive::quoted(entry.name), "is named twice, expected once; the file is damaged");
+    archive::fail_bad("tensor " + archive::in_quotes(entry.name), "is named twice, expected once; the file is damaged");
   }
   entries_.push_back(std::move(entry));
 }

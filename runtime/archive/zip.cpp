@@ -54,12 +54,15 @@ Directory read_directory64(const ByteSource& source, std::uint64_t end_at, std::
              kDamaged);
   }
   const std::string record = source.read_string(end64_at, kEnd64Bytes);
-  if (u32(record, 0) != kEnd64Signature) {
-    fail_bad(source.name(), "no zip64 end record at byte ", end64_at, " where the archive says it is", kDamaged);
-  }
   std::uint64_t record_end = 0;
-  if (!add(end64_at + 12, u64(record, 4), record_end) || record_end != locator_at) {
-    fail_bad(source.name(), "the zip64 end record ends at byte ", record_end, ", expected ", locator_at, kDamaged);
+  const bool there =
+      u32(record, 0) == kEnd64Signature && add(end64_at + 12, u64(record, 4), record_end) && record_end == locator_at;
+  if (!there) {
+    const std::uint64_t usual_at = locator_at < kEnd64Bytes ? 0 : locator_at - kEnd64Bytes;
+    if (usual_at > end64_at && u32(source.read_string(usual_at, 4), 0) == kEnd64Signature) {
+      fail_bad(source.name(), usual_at - end64_at, " bytes stand in front of the zip archive, expected none", kHostile);
+    }
+    fail_bad(source.name(), "no zip64 end record at byte ", end64_at, " where the archive says it is", kDamaged);
   }
   if (u32(record, 16) != 0 || u32(record, 20) != 0 || u64(record, 24) != u64(record, 32)) {
     fail_bad(source.name(), "the zip archive is one part of several, expected a whole one");
@@ -115,11 +118,11 @@ Directory read_directory(const ByteSource& source, const Limits& limits) {
 
 void check_name(const ByteSource& source, const std::string& name, const Limits& limits) {
   const auto refuse = [&](const char* what) {
-    fail_bad(source.name(), "record name ", quoted(name), " ", what, ", expected a plain relative path", kHostile);
+    fail_bad(source.name(), "record name ", in_quotes(name), " ", what, ", expected a plain relative path", kHostile);
   };
   if (name.empty()) refuse("is empty");
   if (name.size() > limits.entry_name_bytes) {
-    fail_limit(source.name(), "record name ", quoted(name), " has ", name.size(), " bytes, the limit is ",
+    fail_limit(source.name(), "record name ", in_quotes(name), " has ", name.size(), " bytes, the limit is ",
                limits.entry_name_bytes);
   }
   if (name.find('\0') != std::string::npos) refuse("holds a NUL byte");
@@ -152,7 +155,7 @@ void apply_zip64(const ByteSource& source, std::string_view extra, ZipEntry& ent
       std::string_view field = extra.substr(at, length);
       const auto take = [&](std::uint64_t& value) {
         if (field.size() < 8) {
-          fail_bad(source.name(), "record ", quoted(entry.name), " has a zip64 field that is too short", kDamaged);
+          fail_bad(source.name(), "record ", in_quotes(entry.name), " has a zip64 field that is too short", kDamaged);
         }
         value = u64(field, 0);
         field.remove_prefix(8);
@@ -165,7 +168,7 @@ void apply_zip64(const ByteSource& source, std::string_view extra, ZipEntry& ent
     at += length;
   }
   if (wide_size || wide_stored || wide_offset) {
-    fail_bad(source.name(), "record ", quoted(entry.name), " refers to a zip64 field that it lacks", kDamaged);
+    fail_bad(source.name(), "record ", in_quotes(entry.name), " refers to a zip64 field that it lacks", kDamaged);
   }
 }
 
@@ -178,21 +181,21 @@ struct RawEntry {
 void check_entry(const ByteSource& source, const RawEntry& raw, const Limits& limits) {
   const ZipEntry& entry = raw.entry;
   if ((raw.flags & (kFlagEncrypted | kFlagStrongEncryption | kFlagHiddenHeaders)) != 0) {
-    fail(ErrorCode::unsupported, source.name(), "record ", quoted(entry.name),
+    fail(ErrorCode::unsupported, source.name(), "record ", in_quotes(entry.name),
          " is encrypted, expected plain records; save the model without a password");
   }
   if ((raw.flags & kFlagPatch) != 0 || (raw.method != kStored && raw.method != kDeflated)) {
-    fail(ErrorCode::unsupported, source.name(), "record ", quoted(entry.name), " is compressed with method ",
+    fail(ErrorCode::unsupported, source.name(), "record ", in_quotes(entry.name), " is compressed with method ",
          raw.method, ", expected 0 (stored) or 8 (deflate); save the model again with torch.save");
   }
   if (raw.method == kStored && entry.size != entry.stored_size) {
-    fail_bad(source.name(), "record ", quoted(entry.name), " is stored uncompressed but claims ", entry.size,
+    fail_bad(source.name(), "record ", in_quotes(entry.name), " is stored uncompressed but claims ", entry.size,
              " bytes for ", entry.stored_size, " in the file", kDamaged);
   }
   constexpr std::uint64_t kRatioFrom = 1ULL << 20U;
   if (entry.size > kRatioFrom && entry.size / limits.inflate_ratio > entry.stored_size) {
-    fail_limit(source.name(), "record ", quoted(entry.name), " inflates ", entry.stored_size, " bytes to ", entry.size,
-               ", more than the limit of ", limits.inflate_ratio, " to 1");
+    fail_limit(source.name(), "record ", in_quotes(entry.name), " inflates ", entry.stored_size, " bytes to ",
+               entry.size, ", more than the limit of ", limits.inflate_ratio, " to 1");
   }
 }
 
@@ -200,7 +203,7 @@ void check_entry(const ByteSource& source, const RawEntry& raw, const Limits& li
 void check_local(const ByteSource& source, const Directory& directory, RawEntry& raw) {
   ZipEntry& entry = raw.entry;
   const auto outside = [&] {
-    fail_bad(source.name(), "record ", quoted(entry.name), " (", entry.stored_size, " bytes at byte ",
+    fail_bad(source.name(), "record ", in_quotes(entry.name), " (", entry.stored_size, " bytes at byte ",
              entry.header_offset, ") reaches past byte ", directory.offset, " where the directory begins", kDamaged);
   };
   if (entry.header_offset > directory.offset || directory.offset - entry.header_offset < kLocalBytes) outside();
@@ -210,23 +213,23 @@ void check_local(const ByteSource& source, const Directory& directory, RawEntry&
   const std::string local = source.read_string(entry.header_offset, chunk);
   if (u32(local, 0) != kLocalSignature) {
     fail_bad(source.name(), "no record begins at byte ", entry.header_offset, " where the directory places ",
-             quoted(entry.name), kDamaged);
+             in_quotes(entry.name), kDamaged);
   }
   const std::size_t name_bytes = u16(local, 26);
   const std::size_t extra_bytes = u16(local, 28);
   if (name_bytes != entry.name.size() || std::string_view(local).substr(kLocalBytes) != entry.name) {
-    fail_bad(source.name(), "the directory names a record ", quoted(entry.name), " but the record itself is ",
-             quoted(std::string_view(local).substr(kLocalBytes, name_bytes)), kHostile);
+    fail_bad(source.name(), "the directory names a record ", in_quotes(entry.name), " but the record itself is ",
+             in_quotes(std::string_view(local).substr(kLocalBytes, name_bytes)), kHostile);
   }
   if (u16(local, 8) != raw.method || ((u16(local, 6) ^ raw.flags) & kFlagEncrypted) != 0) {
-    fail_bad(source.name(), "record ", quoted(entry.name), " has another compression or encryption than the directory ",
-             "says", kHostile);
+    fail_bad(source.name(), "record ", in_quotes(entry.name),
+             " has another compression or encryption than the directory ", "says", kHostile);
   }
   if ((u16(local, 6) & kFlagDescriptor) == 0) {
     const auto differs = [](std::uint32_t field, std::uint64_t full) { return field != kIn64 && field != full; };
     if (u32(local, 14) != entry.crc32 || differs(u32(local, 18), entry.stored_size) ||
         differs(u32(local, 22), entry.size)) {
-      fail_bad(source.name(), "record ", quoted(entry.name), " has another size or CRC than the directory says",
+      fail_bad(source.name(), "record ", in_quotes(entry.name), " has another size or CRC than the directory says",
                kHostile);
     }
   }
@@ -275,7 +278,7 @@ void check_overlaps(const ByteSource& source, const std::vector<ZipEntry>& entri
   }
   for (std::size_t i = 1; i < order.size(); ++i) {
     if (order[i - 1]->data_offset + order[i - 1]->stored_size > order[i]->header_offset) {
-      fail_bad(source.name(), "records ", quoted(order[i - 1]->name), " and ", quoted(order[i]->name),
+      fail_bad(source.name(), "records ", in_quotes(order[i - 1]->name), " and ", in_quotes(order[i]->name),
                " share the same bytes", kHostile);
     }
   }
@@ -313,12 +316,12 @@ std::shared_ptr<const ZipArchive> ZipArchive::open(std::shared_ptr<const ByteSou
   check_overlaps(*source, all);
   for (ZipEntry& entry : all) {
     if (entry.name.back() == '/') {
-      if (entry.size != 0) fail_bad(source->name(), "folder ", quoted(entry.name), " holds bytes", kHostile);
+      if (entry.size != 0) fail_bad(source->name(), "folder ", in_quotes(entry.name), " holds bytes", kHostile);
       continue;
     }
     const auto [known, fresh] = archive->index_.emplace(entry.name, archive->entries_.size());
     if (!fresh) {
-      fail_bad(source->name(), "record ", quoted(entry.name),
+      fail_bad(source->name(), "record ", in_quotes(entry.name),
                " is there twice and readers disagree which one counts, expected one", kHostile);
     }
     archive->entries_.push_back(std::move(entry));

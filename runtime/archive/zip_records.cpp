@@ -37,7 +37,7 @@ const ZipEntry* ZipArchive::find(std::string_view name) const {
 
 const ZipEntry& ZipArchive::require(std::string_view name) const {
   if (const ZipEntry* entry = find(name)) return *entry;
-  fail_bad(source_->name(), "record ", quoted(name), " is missing; the file is damaged, save or download it again");
+  fail_bad(source_->name(), "record ", in_quotes(name), " is missing; the file is damaged, save or download it again");
 }
 
 bool ZipArchive::has_prefix(std::string_view prefix) const {
@@ -68,8 +68,8 @@ void ZipArchive::stream(const ZipEntry& entry, Sink&& sink) const {
     while (left > 0) deliver(input.get(), next_input());
   } else {
     const auto damaged = [&](const char* what) {
-      fail_bad(source_->name(), "record ", quoted(entry.name), " cannot be inflated: ", what, ", expected ", entry.size,
-               " bytes; the file is damaged, download it again");
+      fail_bad(source_->name(), "record ", in_quotes(entry.name), " cannot be inflated: ", what, ", expected ",
+               entry.size, " bytes; the file is damaged, download it again");
     };
     z_stream state = {};
     // Raw deflate: the sizes and the CRC stand in the directory.
@@ -97,7 +97,7 @@ void ZipArchive::stream(const ZipEntry& entry, Sink&& sink) const {
     if (left != 0 || state.avail_in != 0) damaged("bytes follow its data");
   }
   if (entry.crc32 != 0 && crc != entry.crc32) {
-    fail_bad(source_->name(), "record ", quoted(entry.name), " has CRC-32 ", hex(static_cast<std::uint32_t>(crc)),
+    fail_bad(source_->name(), "record ", in_quotes(entry.name), " has CRC-32 ", hex(static_cast<std::uint32_t>(crc)),
              ", expected ", hex(entry.crc32), "; the file is damaged, download or copy it again");
   }
 }
@@ -116,7 +116,7 @@ void ZipArchive::verify(const ZipEntry& entry) const {
 
 std::string ZipArchive::read(const ZipEntry& entry, std::uint64_t limit) const {
   if (entry.size > limit) {
-    fail_limit(source_->name(), "record ", quoted(entry.name), " has ", entry.size, " bytes, the limit is ", limit);
+    fail_limit(source_->name(), "record ", in_quotes(entry.name), " has ", entry.size, " bytes, the limit is ", limit);
   }
   std::string bytes(static_cast<std::size_t>(entry.size), '\0');
   read_into(entry, bytes.data());

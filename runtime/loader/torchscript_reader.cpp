@@ -161,7 +161,7 @@ void ScriptReader::read_piece(Piece& piece, std::uint64_t offset, char* to, std:
   zip_->source().read(entry.data_offset + offset, to, count);
   if (count != piece.size) return;
   if (entry.crc32 != 0 && crc_of(to, count) != entry.crc32) {
-    archive::fail_bad(zip_->source().name(), "record ", archive::quoted(zip_->short_name(entry)),
+    archive::fail_bad(zip_->source().name(), "record ", archive::in_quotes(zip_->short_name(entry)),
                       " does not match its CRC-32; the file is damaged, download or save it again");
   }
   piece.verified = true;

@@ -61,7 +61,7 @@ int read_version(const archive::ZipArchive& zip) {
   int version = 0;
   const auto parsed = std::from_chars(text.data(), text.data() + text.size(), version);
   if (parsed.ec != std::errc()) {
-    archive::fail_bad(subject, "record 'version' holds ", archive::quoted(text), ", expected a number");
+    archive::fail_bad(subject, "record 'version' holds ", archive::in_quotes(text), ", expected a number");
   }
   if (version < kOldestFormat || version > kNewestFormat) {
     archive::fail(ErrorCode::unsupported, subject, "is TorchScript of format version ", version, ", expected ",
@@ -78,7 +78,7 @@ void require_little_endian(const archive::ZipArchive& zip) {
   if (entry == nullptr) return;
   const std::string order = zip.read(*entry, kSmallRecord);
   if (order != "little") {
-    archive::fail(ErrorCode::unsupported, zip.source().name(), "byte order ", archive::quoted(order),
+    archive::fail(ErrorCode::unsupported, zip.source().name(), "byte order ", archive::in_quotes(order),
                   ", expected 'little'; save the model on a little-endian machine");
   }
 }
@@ -88,11 +88,11 @@ void check_class(const Pickle& data, NodeId global, const std::string& subject, 
   const bool native = name.compare(0, kNativePrefix.size(), kNativePrefix) == 0;
   if (native && !is_one_of(kNativeClasses, name)) {
     archive::fail(ErrorCode::unsupported, subject, part, ": holds an object of the native class ",
-                  archive::quoted(name), ", which ptrun does not load; export the model without it");
+                  archive::in_quotes(name), ", which ptrun does not load; export the model without it");
   }
   const bool script = name.compare(0, 10, "__torch__.") == 0;
   if (!script && !is_one_of(kCallables, name)) {
-    archive::fail_bad(subject, part, ": calls ", archive::quoted(name),
+    archive::fail_bad(subject, part, ": calls ", archive::in_quotes(name),
                       ", which TorchScript files never do; the file is made to do harm, refuse it");
   }
 }

@@ -38,6 +38,8 @@ function(ptrun_test name)
   target_compile_definitions(${name} PRIVATE PTRUN_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data")
   if(TEST_TORCH)
     target_link_libraries(${name} PRIVATE LibTorch::cpu)
+    # The precompiled header is that of a library, an executable would be -fPIE.
+    target_compile_options(${name} PRIVATE -fPIC)
     target_precompile_headers(${name} REUSE_FROM ptrun_torch_pch)
   endif()
   # A sanitizer build starts slowly on a busy machine; discovery is not a timed test.

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <zlib.h>
 
+#include <algorithm>
+#include <cmath>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -49,7 +51,6 @@ Result run(const Json& row, const Preset& preset, PreprocessScratch& scratch) {
                        3);
   preprocess(pixels, preset, scratch, result.tensor.data());
   result.bytes = scratch.resized;
-  // The reference resized a picture in BGR order only after the crop.
   return result;
 }
 
@@ -65,6 +66,30 @@ TEST(GoldenResize, BytesAndTensorsEqualPython) {
     EXPECT_EQ(crc(result.tensor.data(), result.tensor.size() * sizeof(float)), row["tensor_crc"].get<std::uint32_t>())
         << text_of(row);
   }
+}
+
+// Bilinear without antialiasing: 2 x 2 source pixels whatever the scale.
+image::Pixels without_antialias(const image::Pixels& in, int width, int height) {
+  image::Pixels out;
+  out.width = width;
+  out.height = height;
+  for (int y = 0; y < height; ++y)
+    for (int x = 0; x < width; ++x) {
+      const double fx = std::clamp((x + 0.5) * in.width / width - 0.5, 0.0, in.width - 1.0);
+      const double fy = std::clamp((y + 0.5) * in.height / height - 0.5, 0.0, in.height - 1.0);
+      const int x0 = static_cast<int>(fx);
+      const int y0 = static_cast<int>(fy);
+      const auto at = [&](int px, int py, int c) {
+        return static_cast<double>(in.data[static_cast<std::size_t>(
+            (std::min(py, in.height - 1) * in.width + std::min(px, in.width - 1)) * 3 + c)]);
+      };
+      for (int c = 0; c < 3; ++c) {
+        const double top = at(x0, y0, c) + (at(x0 + 1, y0, c) - at(x0, y0, c)) * (fx - x0);
+        const double bottom = at(x0, y0 + 1, c) + (at(x0 + 1, y0 + 1, c) - at(x0, y0 + 1, c)) * (fx - x0);
+        out.data.push_back(static_cast<std::uint8_t>(top + (bottom - top) * (fy - y0) + 0.5));
+      }
+    }
+  return out;
 }
 
 // Proof that the comparison can fail: each change below is one that a careless port would make.
@@ -95,10 +120,22 @@ TEST(GoldenResize, MutationsAreNoticed) {
     mutated.interpolation =
         preset.interpolation == Interpolation::bilinear ? Interpolation::hamming : Interpolation::bilinear;
     other_filter += differs(mutated) ? 1 : 0;
-    // Without antialiasing a downscaled picture is made of single source pixels: nearest, the extreme of it.
+    // Resized without antialiasing, then cropped as it is.
+    const image::Pixels whole =
+        test::noise(row["seed"].get<std::uint32_t>(), row["width"].get<int>(), row["height"].get<int>());
+    const Geometry geometry = resize_and_crop(whole, preset, scratch);
+    const image::Pixels resized =
+        without_antialias(whole, static_cast<int>(std::lround(geometry.scale_x * whole.width)),
+                          static_cast<int>(std::lround(geometry.scale_y * whole.height)));
     mutated = preset;
-    mutated.interpolation = Interpolation::nearest;
-    not_antialiased += differs(mutated) ? 1 : 0;
+    mutated.resize_mode = ResizeMode::shortest;
+    mutated.crop_mode = CropMode::center;
+    mutated.resize_size = std::min(resized.width, resized.height);
+    std::vector<float> tensor(scratch.resized.size());
+    preprocess(resized, mutated, scratch, tensor.data());
+    not_antialiased +=
+        crc(tensor.data(), tensor.size() * sizeof(float)) != expected && tensor.size() == scratch.resized.size() ? 1
+                                                                                                                 : 0;
     mutated = preset;
     mutated.std[2] *= 1.0000002;
     moved += differs(mutated) ? 1 : 0;

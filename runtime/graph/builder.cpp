@@ -190,7 +190,7 @@ GraphModule finish(GraphBuilder& builder) {
   GraphBuilder::Impl& impl = builder.impl();
   if (impl.outputs.empty()) throw Error(ErrorCode::internal, "GraphBuilder", "the network has no output");
   for (torch::jit::Value* output : impl.outputs) impl.graph->registerOutput(output);
-  jit::normalise(impl.graph);
+  if (!jit::is_normal(*impl.graph)) jit::normalise(impl.graph);
   return {impl.graph};
 }
 

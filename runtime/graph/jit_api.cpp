@@ -9,6 +9,8 @@
 #include <torch/csrc/jit/passes/remove_mutation.h>
 #include <torch/csrc/jit/runtime/operator.h>
 
+#include <algorithm>
+
 #include "ptrun/error.h"
 
 namespace ptrun::jit {
@@ -68,6 +70,20 @@ std::vector<torch::jit::Value*> insert_operator(torch::jit::Graph& graph, std::s
   } catch (const std::exception& error) {
     throw Error(ErrorCode::internal, std::string(schema), std::string("arguments do not fit: ") + error.what());
   }
+}
+
+bool is_normal(const torch::jit::Graph& graph) {
+  for (const torch::jit::Node* node : graph.nodes()) {
+    if (node->kind() == c10::prim::Constant) continue;
+    const c10::FunctionSchema* schema = node->maybeSchema();
+    if (!node->blocks().empty() || schema == nullptr || schema->is_mutable() || !node->hasUses()) return false;
+    const auto inputs = node->inputs();
+    const bool constant = std::all_of(inputs.begin(), inputs.end(), [](const torch::jit::Value* value) {
+      return value->node()->kind() == c10::prim::Constant;
+    });
+    if (constant) return false;
+  }
+  return true;
 }
 
 void normalise(const std::shared_ptr<torch::jit::Graph>& graph) {

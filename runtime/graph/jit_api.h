@@ -30,6 +30,10 @@ std::vector<torch::jit::Value*> insert_operator(torch::jit::Graph& graph, std::s
                                                 const std::vector<Operand>& arguments,
                                                 const std::vector<std::pair<std::string, Operand>>& named);
 
+// True when normalise() would change nothing: no operator works on constants alone, none changes its input, each
+// result is used. Costs far less than the first normalise() of a process, which sets up LibTorch's alias analysis.
+bool is_normal(const torch::jit::Graph& graph);
+
 // Constants evaluated, lists of constants made constant, in-place operators made pure, dead nodes removed: the form
 // that folding and every plan expect. Runs operators of the graph on its constants.
 void normalise(const std::shared_ptr<torch::jit::Graph>& graph);

@@ -108,7 +108,8 @@ Labels read_labels(const archive::ByteSource& source) {
   return labels;
 }
 
-void resolve_labels(const LoadOptions& options, const PublishedWeights* published, Model::Impl& model) {
+void resolve_labels(const LoadOptions& options, const ModelFacts& sidecar, const PublishedWeights* published,
+                    Model::Impl& model) {
   const std::int64_t classes = classes_of(model.signature);
   const auto fits = [&](std::size_t count) { return classes < 0 || static_cast<std::int64_t>(count) == classes; };
   if (!options.labels_file.empty()) {
@@ -121,13 +122,14 @@ void resolve_labels(const LoadOptions& options, const PublishedWeights* publishe
     model.labels = std::move(labels);
     return;
   }
-  if (model.task != Task::classify) return;
+  if (!sidecar.labels.names.empty()) model.labels = sidecar.labels;
   if (!model.labels.names.empty()) {
     if (fits(model.labels.names.size())) return;
     model.notes.push_back("the " + std::to_string(model.labels.names.size()) + " labels of " + model.labels.source +
                           " do not fit " + std::to_string(classes) + " classes and are not used");
     model.labels = {};
   }
+  if (model.task != Task::classify) return;
   const LabelSet* set = published != nullptr ? find_set(*options.models, published->labels) : nullptr;
   const bool assumed = set == nullptr;
   if (assumed) set = find_set(*options.models, kAssumedSet);

@@ -1,10 +1,12 @@
 #include "loader/loader.h"
 
 #include <array>
+#include <filesystem>
 
 #include "core/text.h"
 #include "loader/labels.h"
 #include "loader/presets.h"
+#include "loader/sidecar.h"
 #include "ptrun/error.h"
 
 namespace ptrun {
@@ -46,6 +48,20 @@ Task parse_task(const std::string& text) {
   throw Error(ErrorCode::invalid_argument, "task " + printable(text), "is not a task; there are " + known);
 }
 
+// MODELFILE.ptrun.json, where there is one.
+ModelFacts read_sidecar(const std::string& path) {
+  constexpr std::uint64_t kMaxBytes = 64ULL << 20U;
+  const std::string sidecar = path + ".ptrun.json";
+  std::error_code unreadable;
+  if (!std::filesystem::exists(sidecar, unreadable)) return {};
+  const auto source = archive::open_file(sidecar);
+  if (source->size() > kMaxBytes) {
+    throw Error(ErrorCode::limit_exceeded, sidecar,
+                "holds " + human_bytes(source->size()) + ", at most " + human_bytes(kMaxBytes) + " are accepted");
+  }
+  return read_ptrun_json(source->read_string(0, static_cast<std::size_t>(source->size())), sidecar);
+}
+
 }  // namespace
 
 Model::Model(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
@@ -68,14 +84,18 @@ Model load_model(const std::string& path, const LoadOptions& options) {
   const auto source = archive::open_file(path);
   const archive::Kind kind = archive::detect(*source);
   const LoaderRow& row = find_loader(*source, kind);
+  // Read before the weights: a mistake in it is told at once.
+  const ModelFacts sidecar = read_sidecar(path);
+  PublishedSearch published(source, *options.models);
   auto model = std::make_shared<Model::Impl>();
   model->path = path;
   model->kind = archive::info(kind).word;
   row.load({source, kind, options}, *model);
-  if (!options.task.empty()) model->task = parse_task(options.task);
-  const PublishedWeights* published = find_published(*source, *options.models, model->notes);
-  resolve_model_preset(*source, options, published, *model);
-  resolve_labels(options, published, *model);
+  const std::string& task = options.task.empty() ? sidecar.task : options.task;
+  if (!task.empty()) model->task = parse_task(task);
+  const PublishedWeights* weights = published.find(model->notes);
+  resolve_model_preset(options, sidecar, weights, *model);
+  resolve_labels(options, sidecar, weights, *model);
   if (options.log) {
     for (const std::string& note : model->notes) options.log(LogLevel::warning, path + ": " + note);
   }

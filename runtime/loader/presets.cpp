@@ -65,28 +65,30 @@ std::string sha256(const archive::ByteSource& source) {
   return text;
 }
 
-const PublishedWeights* find_published(const archive::ByteSource& source, const ModelTables& tables,
-                                       std::vector<std::string>& notes) {
-  std::string digest;
-  for (const PublishedWeights& row : tables.published) {
-    if (row.sha256.empty() || row.file_size != source.size()) continue;
-    if (digest.empty()) digest = sha256(source);
-    if (digest == row.sha256) return &row;
+PublishedSearch::PublishedSearch(const std::shared_ptr<const archive::ByteSource>& source, const ModelTables& tables)
+    : source_(source), tables_(&tables) {
+  const bool possible = std::any_of(tables.published.begin(), tables.published.end(), [&](const PublishedWeights& row) {
+    return !row.sha256.empty() && row.file_size == source->size();
+  });
+  if (possible) digest_ = std::async(std::launch::async, [file = source] { return sha256(*file); });
+}
+
+const PublishedWeights* PublishedSearch::find(std::vector<std::string>& notes) {
+  const std::string digest = digest_.valid() ? digest_.get() : std::string();
+  const std::string tag = hash_tag(file_name(source_->name()));
+  const PublishedWeights* tagged = nullptr;
+  for (const PublishedWeights& row : tables_->published) {
+    if (!digest.empty() && row.sha256 == digest) return &row;
+    if (tagged == nullptr && !tag.empty() && hash_tag(row.file_name) == tag) tagged = &row;
   }
-  const std::string tag = hash_tag(file_name(source.name()));
-  if (tag.empty()) return nullptr;
-  for (const PublishedWeights& row : tables.published) {
-    if (hash_tag(row.file_name) != tag) continue;
-    if (row.sha256.empty()) return &row;
-    notes.push_back("the file's name says " + std::string(row.file_name) +
-                    ", but its content is another; its preset and labels are not taken from there");
-    return nullptr;
-  }
+  if (tagged == nullptr || tagged->sha256.empty()) return tagged;
+  notes.push_back("the file's name says " + std::string(tagged->file_name) +
+                  ", but its content is another; its preset and labels are not taken from there");
   return nullptr;
 }
 
-void resolve_model_preset(const archive::ByteSource& source, const LoadOptions& options,
-                          const PublishedWeights* published, Model::Impl& model) {
+void resolve_model_preset(const LoadOptions& options, const ModelFacts& sidecar, const PublishedWeights* published,
+                          Model::Impl& model) {
   std::vector<PresetLayer> layers;
   layers.push_back(options.preset);
   if (layers.back().source.empty()) layers.back().source = "command line";
@@ -94,6 +96,8 @@ void resolve_model_preset(const archive::ByteSource& source, const LoadOptions& 
     layers.push_back(named_weights(options.preset_name, *options.models).preset);
     layers.back().source = "preset " + options.preset_name;
   }
+  layers.push_back(sidecar.preset);
+  if (layers.back().source.empty()) layers.back().source = "sidecar";
   layers.push_back(model.file_preset);
   if (layers.back().source.empty()) layers.back().source = "model file";
   if (published != nullptr) layers.push_back(published->preset);
@@ -101,7 +105,6 @@ void resolve_model_preset(const archive::ByteSource& source, const LoadOptions& 
   if (layers.back().source.empty()) layers.back().source = model.architecture + " default";
   layers.back().assumed = true;
   model.preset = resolve_preset(layers);
-  (void)source;
 }
 
 }  // namespace ptrun

@@ -6,6 +6,7 @@
 #include <csetjmp>
 #include <cstdio>
 #include <cstring>
+#include <new>
 #include <string>
 
 // jpeglib.h needs size_t and FILE before it.
@@ -47,7 +48,6 @@ class JpegReader {
     };
     source_.next_input_byte = reinterpret_cast<const JOCTET*>(bytes.data());
     source_.bytes_in_buffer = bytes.size();
-    end_ = bytes.data() + bytes.size();
   }
   ~JpegReader() {
     if (created_) jpeg_destroy_decompress(&info_);
@@ -60,8 +60,8 @@ class JpegReader {
   // Reads up to the first scan; nothing is allocated for the picture yet.
   Result read_header() {
     if (setjmp(jump_) != 0) return Result::failed;  // NOLINT: see the class
+    created_ = true;                                // from here on there may be something to free
     jpeg_create_decompress(&info_);
-    created_ = true;
     info_.client_data = this;
     info_.src = &source_;
     jpeg_save_markers(&info_, kApp1, 0xFFFF);
@@ -92,6 +92,7 @@ class JpegReader {
   const jpeg_decompress_struct& info() const { return info_; }
   int row() const { return static_cast<int>(info_.output_scanline); }
   std::string message() const { return message_.data(); }
+  bool out_of_memory() const { return errors_.msg_code == JERR_OUT_OF_MEMORY; }
   bool multiple_scans() { return jpeg_has_multiple_scans(&info_) != FALSE; }
 
   // The bytes after the header of the first scan.
@@ -109,7 +110,6 @@ class JpegReader {
   jpeg_progress_mgr progress_{};
   std::jmp_buf jump_{};
   Message message_{};
-  const char* end_ = nullptr;
   int max_scans_ = 0;
   bool created_ = false;
 };
@@ -166,6 +166,7 @@ void check_scans(JpegReader& reader, const DecodeLimits& limits) {
 }
 
 [[noreturn]] void fail_at(const JpegReader& reader, JpegReader::Result result) {
+  if (result == JpegReader::Result::failed && reader.out_of_memory()) throw std::bad_alloc();
   if (result == JpegReader::Result::failed) fail("the JPEG data is damaged: " + reader.message());
   const auto& info = reader.info();
   if (info.image_height == 0 || info.image_width == 0) fail("JPEG data ends within the header; the file is truncated");

@@ -84,10 +84,10 @@ void compute_weights(const ResizeAxis& axis, Interpolation filter, AxisWeights& 
 
 std::uint8_t clip8(std::int32_t sum) { return static_cast<std::uint8_t>(std::clamp(sum >> kPrecisionBits, 0, 255)); }
 
-// One row: in [*, 3] -> out [spans, 3].
-void horizontal_row(const std::uint8_t* in, const AxisWeights& x, std::uint8_t* out) {
+// One row: in [*, 3], whose first pixel is the source's `in_first` -> out [spans, 3].
+void horizontal_row(const std::uint8_t* in, int in_first, const AxisWeights& x, std::uint8_t* out) {
   for (std::size_t i = 0; i < x.spans.size(); ++i) {
-    const std::uint8_t* pixel = in + static_cast<std::size_t>(x.spans[i].first) * 3;
+    const std::uint8_t* pixel = in + static_cast<std::size_t>(x.spans[i].first - in_first) * 3;
     const std::int32_t* weights = x.weights.data() + i * x.taps;
     std::int32_t r = 1 << (kPrecisionBits - 1);
     std::int32_t g = r;
@@ -148,60 +148,93 @@ void nearest_part(const std::uint8_t* in, const ResizeAxis& x, const ResizeAxis&
   }
 }
 
+// Source pixels that a side reads.
+struct Range {
+  std::size_t first = 0;
+  std::size_t count = 0;
+};
+
+Range source_range(const AxisWeights& axis) {
+  const auto first = static_cast<std::size_t>(axis.spans.front().first);
+  return {first, static_cast<std::size_t>(axis.spans.back().first + axis.spans.back().count) - first};
+}
+
+// Since Pillow 13: a height that shrinks by more than twice as many pixels as the width is filtered first. The order
+// shows in the result, because the first pass rounds to 8 bits.
+bool vertical_first(const ResizeAxis& x, const ResizeAxis& y) {
+  return y.in > y.out && y.in - y.out > (x.in - x.out) * 2;
+}
+
+// Both passes in Pillow's usual order; a side that keeps its size is not filtered at all.
+void horizontal_then_vertical(const std::uint8_t* in, const ResizeAxis& x, const ResizeAxis& y, ResizeScratch& scratch,
+                              std::uint8_t* out, std::size_t out_stride) {
+  const auto in_stride = static_cast<std::size_t>(x.in) * 3;
+  const auto width = static_cast<std::size_t>(x.count) * 3;
+  const bool change_y = y.in != y.out;
+  const Range rows = change_y ? source_range(scratch.vertical)
+                              : Range{static_cast<std::size_t>(y.first), static_cast<std::size_t>(y.count)};
+  const std::uint8_t* from = in + rows.first * in_stride + static_cast<std::size_t>(x.first) * 3;
+  std::size_t stride = in_stride;
+  if (x.in != x.out) {
+    std::uint8_t* to = out;
+    stride = out_stride;
+    if (change_y) {
+      scratch.rows.resize(rows.count * width);
+      to = scratch.rows.data();
+      stride = width;
+    }
+    for (std::size_t j = 0; j < rows.count; ++j)
+      horizontal_row(in + (rows.first + j) * in_stride, 0, scratch.horizontal, to + j * stride);
+    from = to;
+  }
+  if (!change_y) return;
+  scratch.sums.resize(width);
+  for (std::size_t j = 0; j < static_cast<std::size_t>(y.count); ++j) {
+    const AxisWeights::Span& span = scratch.vertical.spans[j];
+    vertical_row(from + (static_cast<std::size_t>(span.first) - rows.first) * stride, stride,
+                 scratch.vertical.weights.data() + j * scratch.vertical.taps, span.count, width, scratch.sums.data(),
+                 out + j * out_stride);
+  }
+}
+
+void vertical_then_horizontal(const std::uint8_t* in, const ResizeAxis& x, const ResizeAxis& y, ResizeScratch& scratch,
+                              std::uint8_t* out, std::size_t out_stride) {
+  const auto in_stride = static_cast<std::size_t>(x.in) * 3;
+  const Range columns = source_range(scratch.horizontal);
+  const std::size_t width = columns.count * 3;
+  scratch.rows.resize(width);
+  scratch.sums.resize(width);
+  for (std::size_t j = 0; j < static_cast<std::size_t>(y.count); ++j) {
+    const AxisWeights::Span& span = scratch.vertical.spans[j];
+    vertical_row(in + static_cast<std::size_t>(span.first) * in_stride + columns.first * 3, in_stride,
+                 scratch.vertical.weights.data() + j * scratch.vertical.taps, span.count, width, scratch.sums.data(),
+                 scratch.rows.data());
+    horizontal_row(scratch.rows.data(), static_cast<int>(columns.first), scratch.horizontal, out + j * out_stride);
+  }
+}
+
 }  // namespace
 
 void resize_part(const std::uint8_t* in, const ResizeAxis& x, const ResizeAxis& y, Interpolation filter,
                  ResizeScratch& scratch, std::uint8_t* out, std::size_t out_stride) {
   if (x.count <= 0 || y.count <= 0) return;
-  const auto in_stride = static_cast<std::size_t>(x.in) * 3;
-  const auto width = static_cast<std::size_t>(x.count) * 3;
-  const auto height = static_cast<std::size_t>(y.count);
   const bool change_x = x.in != x.out;
   const bool change_y = y.in != y.out;
   if (!change_x && !change_y) {
-    for (std::size_t j = 0; j < height; ++j)
+    const auto in_stride = static_cast<std::size_t>(x.in) * 3;
+    for (std::size_t j = 0; j < static_cast<std::size_t>(y.count); ++j)
       std::memcpy(out + j * out_stride,
                   in + (static_cast<std::size_t>(y.first) + j) * in_stride + static_cast<std::size_t>(x.first) * 3,
-                  width);
+                  static_cast<std::size_t>(x.count) * 3);
     return;
   }
   if (filter == Interpolation::nearest) return nearest_part(in, x, y, scratch, out, out_stride);
-
-  // Source rows that the needed result rows read.
-  std::size_t first_row = static_cast<std::size_t>(y.first);
-  std::size_t row_count = height;
-  if (change_y) {
-    compute_weights(y, filter, scratch.vertical);
-    first_row = static_cast<std::size_t>(scratch.vertical.spans.front().first);
-    const auto& last = scratch.vertical.spans.back();
-    row_count = static_cast<std::size_t>(last.first + last.count) - first_row;
-  }
-
-  // Pillow's horizontal pass comes first and rounds to 8 bits; a side that keeps its size is not filtered at all.
-  const std::uint8_t* rows = in + first_row * in_stride + static_cast<std::size_t>(x.first) * 3;
-  std::size_t stride = in_stride;
-  if (change_x) {
-    compute_weights(x, filter, scratch.horizontal);
-    std::uint8_t* to = out;
-    stride = out_stride;
-    if (change_y) {
-      scratch.rows.resize(row_count * width);
-      to = scratch.rows.data();
-      stride = width;
-    }
-    for (std::size_t j = 0; j < row_count; ++j)
-      horizontal_row(in + (first_row + j) * in_stride, scratch.horizontal, to + j * stride);
-    if (!change_y) return;
-    rows = to;
-  }
-
-  scratch.sums.resize(width);
-  for (std::size_t j = 0; j < height; ++j) {
-    const AxisWeights::Span& span = scratch.vertical.spans[j];
-    vertical_row(rows + (static_cast<std::size_t>(span.first) - first_row) * stride, stride,
-                 scratch.vertical.weights.data() + j * scratch.vertical.taps, span.count, width, scratch.sums.data(),
-                 out + j * out_stride);
-  }
+  if (change_x) compute_weights(x, filter, scratch.horizontal);
+  if (change_y) compute_weights(y, filter, scratch.vertical);
+  if (change_x && change_y && vertical_first(x, y))
+    vertical_then_horizontal(in, x, y, scratch, out, out_stride);
+  else
+    horizontal_then_vertical(in, x, y, scratch, out, out_stride);
 }
 
 }  // namespace ptrun

@@ -45,7 +45,9 @@ struct ResizeScratch {
 
 // The part `x`, `y` of the whole result [y.out, x.out] of Image.resize((x.out, y.out), filter), into `out`
 // [y.count, x.count, 3] whose rows are `out_stride` bytes apart; in [y.in, x.in, 3] without gaps. Bit-equal to Pillow
-// (libImaging/Resample.c; nearest: ImagingScaleAffine in Geometry.c). Counts may be 0.
+// 13 (libImaging/Resample.c; nearest: ImagingScaleAffine in Geometry.c). Earlier Pillows run the passes in another
+// order when the height shrinks by more than twice as many pixels as the width, and differ by a level there. Counts may
+// be 0.
 void resize_part(const std::uint8_t* in, const ResizeAxis& x, const ResizeAxis& y, Interpolation filter,
                  ResizeScratch& scratch, std::uint8_t* out, std::size_t out_stride);
 

@@ -1,4 +1,5 @@
 // ptrun: arguments -> options -> library call -> exit code.
+#include <malloc.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -109,6 +110,10 @@ int guarded(const std::vector<std::string>& words, Console& console) {
 }  // namespace ptrun::tool
 
 int main(int count, char** words) {
+  // Freed activations stay with the process: giving them back costs more page faults than the model's own work gains
+  // (MobileNetV2, 168 photos: system time 1.0 s -> 0.1 s at batch 1, 0.8 s -> 0.5 s at batch 4).
+  ::mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  ::mallopt(M_TRIM_THRESHOLD, 1 << 30);
   ptrun::tool::Console console;
   const int code = ptrun::tool::guarded({words + 1, words + count}, console);
   // Everything is written; LibTorch's exit handlers would cost 50 ms more.

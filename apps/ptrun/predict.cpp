@@ -54,6 +54,8 @@ void warn_about_guesses(const Model& model, Console& console) {
         field != "mean" && field != "std") {
       continue;
     }
+    // One of the two decides; the other one's origin says nothing.
+    if (field == (model.preset().values.resize_size > 0 ? "crop_pct" : "resize_size")) continue;
     fields += (fields.empty() ? "" : ", ") + std::string(field) + " " + preset_field_text(model.preset().values, field);
     source = origin->second.source;
   }

@@ -160,16 +160,24 @@ class Worker {
         for (std::size_t i = 0; i < waiting_.size(); ++i) run_alone(i);
       }
     }
-    for (std::size_t i = 0; i < waiting_.size(); ++i) waiting_[i].done(std::move(outcomes_[i]));
+    // Before the answers, so that whoever has them all finds all of the time.
+    {
+      const std::lock_guard lock(shared_.times_mutex);
+      shared_.times.read += times_.read;
+      shared_.times.decode += times_.decode;
+      shared_.times.preprocess += times_.preprocess;
+      shared_.times.model += times_.model;
+      shared_.times.task += times_.task;
+      times_ = {};
+    }
+    for (std::size_t i = 0; i < waiting_.size(); ++i) {
+      Outcome& outcome = outcomes_[i];
+      // The task names the model, the row is about the image.
+      if (!outcome.ok()) outcome.failure.message = waiting_[i].subject + ": " + outcome.failure.message;
+      waiting_[i].done(std::move(outcome));
+    }
     waiting_.clear();
     outcomes_.clear();
-    const std::lock_guard lock(shared_.times_mutex);
-    shared_.times.read += times_.read;
-    shared_.times.decode += times_.decode;
-    shared_.times.preprocess += times_.preprocess;
-    shared_.times.model += times_.model;
-    shared_.times.task += times_.task;
-    times_ = {};
   }
 
   // Images first ... first + count of the batch through the model; `outcomes` are theirs.
@@ -198,9 +206,9 @@ class Worker {
       outcomes_[place] = std::move(alone[0]);
       return;
     } catch (const std::bad_alloc&) {
-      problem = waiting_[place].subject + ": not enough memory to run the model; use fewer workers";
+      problem = "not enough memory to run the model; use fewer workers";
     } catch (const std::exception& error) {
-      problem = waiting_[place].subject + ": " + error.what();
+      problem = error.what();
     }
     Outcome failed;
     failed.failure = {Stage::model, std::move(problem)};

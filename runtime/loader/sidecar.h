@@ -15,6 +15,9 @@ struct ModelFacts {
   std::string task;  // "classify", ..., or empty
 };
 
+// MODELFILE.ptrun.json of the model file `path`; empty where there is none. Defined in loader.cpp. Throws Error.
+ModelFacts read_sidecar(const std::string& path);
+
 // ptrun's own JSON, as MODELFILE.ptrun.json or as the extra file "ptrun.json" of a TorchScript archive:
 //   {"task": "classify", "labels": ["cat", "dog"], "preset": {"input_size": "224", "mean": [0.5, 0.5, 0.5]}}
 // labels may be {"0": "cat"} as well; preset has the field names of preset_field_names(). `source` names it in messages

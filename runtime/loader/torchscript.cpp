@@ -1,5 +1,7 @@
 // TorchScript files: checked, read through our own bytes, frozen to a graph where that works.
 #include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
+#include <c10/util/Exception.h>
 #include <torch/csrc/jit/api/compilation_unit.h>
 #include <torch/csrc/jit/passes/constant_propagation.h>
 #include <torch/csrc/jit/passes/inliner.h>
@@ -50,6 +52,12 @@ std::string explain_load_failure(const std::exception& error) {
   return "LibTorch cannot read it (" + cause +
          "); load it in Python to see whether the file is sound, or save it again";
 }
+
+// LibTorch's warnings would go to standard error. The handler is the calling thread's own.
+class SilentWarnings final : public c10::WarningHandler {
+ public:
+  void process(const c10::Warning& /*warning*/) override {}
+};
 
 torch::jit::Module load_checked(const torchscript::ScriptArchive& archive, const std::string& subject) {
   const auto reader = std::make_shared<torchscript::ScriptReader>(archive);
@@ -137,6 +145,8 @@ void read_extra_files(const torchscript::ScriptArchive& archive, Model::Impl& mo
 
 void load_torchscript(const LoadRequest& request, Model::Impl& model) {
   const std::string& subject = request.source->name();
+  SilentWarnings silent;
+  const c10::WarningUtils::WarningHandlerGuard quiet(&silent);
   const torchscript::ScriptArchive archive =
       torchscript::read_script_archive(request.source, request.options.constant_memory_limit);
   torchscript::check_text(archive.code, subject, request.options.trust);
@@ -171,8 +181,10 @@ void load_torchscript(const LoadRequest& request, Model::Impl& model) {
   const std::shared_ptr<const jit::Program> program = guarded(subject, "compiled", [&] {
     return graph ? std::make_shared<const jit::Program>(graph) : std::make_shared<const jit::Program>(*module);
   });
-  torchscript::probe_interface(interface, readable.get(), archive,
-                               [&](std::vector<c10::IValue> inputs) { return program->run(std::move(inputs)); });
+  torchscript::probe_interface(interface, readable.get(), archive, [&](std::vector<c10::IValue> inputs) {
+    const c10::InferenceMode guard;
+    return program->run(std::move(inputs));
+  });
   model.signature = interface.signature;
   model.task = interface.task;
   model.parameters = count_parameters(*module, graph.get());

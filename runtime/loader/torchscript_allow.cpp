@@ -30,11 +30,11 @@ constexpr std::array kAllowed = {
     Group{"aten",
           "batch_norm native_batch_norm _native_batch_norm_legit _native_batch_norm_legit_no_training instance_norm "
           "layer_norm native_layer_norm group_norm native_group_norm rms_norm relu relu6 leaky_relu prelu rrelu elu "
-          "celu selu gelu silu mish glu hardtanh hardsigmoid hardswish hardshrink softshrink tanhshrink sigmoid "
-          "log_sigmoid softplus softsign softmax _softmax log_softmax _log_softmax softmin threshold dropout "
-          "alpha_dropout feature_dropout feature_alpha_dropout native_dropout normalize local_response_norm "
+          "celu selu gelu silu mish glu hardtanh hardsigmoid hardswish hardshrink softshrink sigmoid "
+          "log_sigmoid softplus softmax _softmax log_softmax _log_softmax threshold dropout "
+          "alpha_dropout feature_dropout feature_alpha_dropout native_dropout "
           "binary_cross_entropy binary_cross_entropy_with_logits cross_entropy_loss nll_loss nll_loss2d nll_loss_nd "
-          "mse_loss l1_loss smooth_l1_loss huber_loss kl_div weight_norm _weight_norm"},
+          "mse_loss l1_loss smooth_l1_loss huber_loss kl_div _weight_norm"},
     // Pooling, padding, resampling, pixel shuffles.
     Group{"aten",
           "max_pool1d max_pool2d max_pool3d max_pool2d_with_indices max_pool3d_with_indices max_pool1d_with_indices "
@@ -64,7 +64,7 @@ constexpr std::array kAllowed = {
     Group{
         "aten",
         "sum mean nansum nanmean prod max min amax amin aminmax argmax argmin any all std std_mean var var_mean median "
-        "nanmedian mode cumsum cumprod cummax cummin logsumexp logcumsumexp sort argsort msort topk kthvalue unique "
+        "nanmedian mode cumsum cumprod cummax cummin logsumexp logcumsumexp sort argsort msort topk kthvalue "
         "_unique _unique2 unique_dim unique_consecutive bincount histc count_nonzero quantile searchsorted bucketize "
         "diff"},
     // Making tensors.
@@ -89,7 +89,7 @@ constexpr std::array kAllowed = {
         "nonzero "
         "nonzero_numpy argwhere meshgrid cartesian_prod combinations atleast_1d atleast_2d atleast_3d pad_sequence "
         "fill "
-        "zero to type_as cpu cuda _cast_Float _cast_Long _cast_Int _cast_Half float double half bfloat16 int long bool "
+        "zero to type_as cpu cuda _cast_Float _cast_Long _cast_Int _cast_Half "
         "result_type promote_types can_cast sum_to_size fft_fft fft_ifft fft_fft2 fft_ifft2 fft_rfft fft_irfft "
         "fft_rfft2 "
         "fft_irfft2 fft_fftn fft_ifftn fft_rfftn fft_irfftn fft_fftshift fft_ifftshift fft_fftfreq fft_rfftfreq stft "
@@ -98,9 +98,9 @@ constexpr std::array kAllowed = {
     Group{"aten",
           "size sym_size dim numel sym_numel len stride sym_stride element_size item storage_offset is_grad_enabled "
           "is_autocast_enabled is_autocast_cpu_enabled device get_device requires_grad_ is_leaf is_signed is_inference "
-          "set_grad_enabled has_torch_function __version__ is_scripting warn qscheme q_scale q_zero_point "
+          "set_grad_enabled has_torch_function is_scripting warn qscheme q_scale q_zero_point "
           "q_per_channel_scales q_per_channel_zero_points q_per_channel_axis int_repr dequantize quantize_per_tensor "
-          "quantize_per_tensor_dynamic quantize_per_channel quantized_batch_norm choose_qparams_optimized local_value "
+          "quantize_per_tensor_dynamic quantize_per_channel quantized_batch_norm choose_qparams_optimized "
           "_local_scalar_dense"},
     // Numbers, lists, dicts and short strings of the language itself.
     Group{"aten",
@@ -111,7 +111,9 @@ constexpr std::array kAllowed = {
           "sorted index count list dict keys values items get setdefault update Delete degrees radians fabs factorial "
           "floor format percentFormat str hash ord chr startswith endswith find rfind lower upper strip lstrip rstrip "
           "split "
-          "isdigit isalpha enumerate"},
+          "isdigit isalpha"},
+    // Words of source text that no graph has.
+    Group{"aten", "__version__ list_with_default"},
     // The language: constants, control flow, containers, types.
     Group{
         "prim",
@@ -131,7 +133,8 @@ constexpr std::array kAllowed = {
         "conv_prepack conv2d_unpack conv_unpack conv1d_unpack conv3d_unpack conv2d_add conv2d_add_relu "
         "conv_transpose1d "
         "conv_transpose2d conv_transpose1d_prepack conv_transpose2d_prepack conv_transpose2d_unpack linear linear_relu "
-        "linear_prepack linear_unpack linear_dynamic linear_relu_dynamic linear_leaky_relu linear_tanh conv2d_dynamic "
+        "linear_prepack linear_unpack linear_prepack_fp16 linear_unpack_fp16 linear_dynamic_fp16 linear_dynamic "
+        "linear_relu_dynamic linear_leaky_relu linear_tanh conv2d_dynamic "
         "conv1d_dynamic add add_relu add_scalar add_scalar_relu add_out mul mul_relu mul_scalar mul_scalar_relu "
         "mul_out "
         "cat cat_relu relu6 hardswish leaky_relu elu celu prelu sigmoid softmax batch_norm batch_norm_relu "

@@ -71,7 +71,7 @@ class ProgramCheck {
   void check_operator(const Function& function, const Node& node) const {
     const std::string name = node.kind().toQualString();
     const bool call = node.kind() == c10::prim::CallFunction;
-    const bool opaque = call && torch::jit::tryToGraphFunction(const_cast<Node*>(&node)) == nullptr;
+    const bool opaque = call && callee(node) == nullptr;
     if (!opaque && is_allowed(name)) return;
     const std::string_view reason = opaque ? "calls a function that cannot be looked at" : refusal_reason(name);
     throw Error(ErrorCode::unsupported, subject_,
@@ -82,7 +82,10 @@ class ProgramCheck {
 
   // The function that a call node reaches; an interface's callee is one of the functions that are checked anyway.
   static Function* callee(const Node& node) {
-    if (node.kind() == c10::prim::CallFunction) return torch::jit::tryToGraphFunction(const_cast<Node*>(&node));
+    if (node.kind() == c10::prim::CallFunction) {
+      const auto type = node.input(0)->type()->cast<c10::FunctionType>();
+      return type == nullptr || node.input(0)->node()->kind() != c10::prim::Constant ? nullptr : type->function();
+    }
     if (node.kind() != c10::prim::CallMethod) return nullptr;
     const auto type = node.input(0)->type()->cast<c10::ClassType>();
     return type == nullptr ? nullptr : type->findMethod(node.s(c10::attr::name));

@@ -28,11 +28,13 @@ using ObjectPtr = c10::intrusive_ptr<c10::ivalue::Object>;
 // first one after loading, whatever ran before it or runs beside it.
 class Freezer {
  public:
-  Freezer(Graph& graph, Value* self, ObjectPtr object) : graph_(graph) { objects_.emplace(self, std::move(object)); }
+  Freezer(Graph& graph, Value* self, ObjectPtr root) : graph_(graph), self_(self), root_(std::move(root)) {}
 
   // One walk. False when it stopped at a branch that assigns an attribute, which folding may still remove.
   bool walk() {
     assigned_.clear();
+    // Folding destroys nodes, and a new one may stand at an old one's address.
+    objects_ = {{self_, root_}};
     for (auto at = graph_.block()->nodes().begin(); at != graph_.block()->nodes().end();) {
       Node* node = *at;
       ++at;
@@ -50,8 +52,9 @@ class Freezer {
     return true;
   }
 
-  // After a walk that came to the end.
-  void remove_assignments() {
+  // After a walk that came to the end: what only this class needed goes.
+  void finish() {
+    while (graph_.outputs().size() > 1) graph_.eraseOutput(graph_.outputs().size() - 1);
     for (auto at = graph_.block()->nodes().begin(); at != graph_.block()->nodes().end();) {
       Node* node = *at;
       ++at;
@@ -91,6 +94,28 @@ class Freezer {
     }
   }
 
+  // One constant for an attribute, at the top: were there one for each read, a write to it would change one of them.
+  std::optional<Value*> constant(const Key& attribute, const c10::IValue& value) {
+    const auto known = constants_.find(attribute);
+    if (known != constants_.end()) return known->second;
+    const torch::jit::WithInsertPoint guard(*graph_.nodes().begin());
+    const std::optional<Value*> made = torch::jit::tryInsertConstant(graph_, constant_form(value));
+    if (made.has_value()) {
+      constants_.emplace(attribute, *made);
+      graph_.registerOutput(*made);  // keeps it alive and its writes in sight while branches fold; see finish()
+    }
+    return made;
+  }
+
+  static c10::IValue constant_form(const c10::IValue& value) {
+    if (value.isTensor() && value.toTensor().defined() && value.toTensor().requires_grad()) {
+      return value.toTensor().detach();
+    }
+    // Packed weights; a strong reference would tie the graph to the whole program.
+    if (value.isCustomClass()) return value.toObject()->copy_to_weak_compilation_ref();
+    return value;
+  }
+
   void read(Node* node) {
     const auto object = objects_.find(node->input(0));
     if (object == objects_.end() || !node->hasUses()) return;  // of an object that forward itself makes
@@ -104,10 +129,7 @@ class Freezer {
       objects_.emplace(node->output(), value.toObject());
       return;
     }
-    const bool gradient = value.isTensor() && value.toTensor().defined() && value.toTensor().requires_grad();
-    const torch::jit::WithInsertPoint guard(node);
-    const std::optional<Value*> made =
-        torch::jit::tryInsertConstant(graph_, gradient ? c10::IValue(value.toTensor().detach()) : value);
+    const std::optional<Value*> made = constant(key(node), value);
     if (!made.has_value()) {
       failed_ = true;
       stop("the attribute '" + printable(node->s(c10::attr::name)) + "' has no constant form");
@@ -119,8 +141,11 @@ class Freezer {
   }
 
   Graph& graph_;
+  Value* self_;
+  ObjectPtr root_;
   std::unordered_map<const Value*, ObjectPtr> objects_;
   std::map<Key, Value*> assigned_;
+  std::map<Key, Value*> constants_;
   bool failed_ = false;
   std::string why_not_;
 };
@@ -135,16 +160,30 @@ void remove_attribute_reads(Block* block) {
   }
 }
 
-bool writes_constants(const torch::jit::AliasDb& aliases, const Block* block) {
-  for (const Node* node : block->nodes()) {
-    if (node->kind() == c10::prim::Constant && !node->outputs().empty() && aliases.hasWriters(node->output())) {
-      return true;
-    }
-    for (const Block* inner : node->blocks()) {
-      if (writes_constants(aliases, inner)) return true;
-    }
+void find_constants(Block* block, std::vector<Node*>& found) {
+  for (Node* node : block->nodes()) {
+    if (node->kind() == c10::prim::Constant && !node->outputs().empty()) found.push_back(node);
+    for (Block* inner : node->blocks()) find_constants(inner, found);
   }
-  return false;
+}
+
+void use_copy(Graph& graph, Value* original, Node* after) {
+  const torch::jit::WithInsertPoint guard(after == nullptr ? *graph.nodes().begin() : after->next());
+  Value* copy = graph.insert(c10::aten::clone, {original});
+  original->replaceAllUsesAfterNodeWith(copy->node(), copy);
+}
+
+// A buffer that forward writes into is copied for each call, for the same reason as an assigned attribute. False when
+// something else than a tensor is written.
+bool protect_constants(Graph& graph, const torch::jit::AliasDb& aliases) {
+  std::vector<Node*> constants;
+  find_constants(graph.block(), constants);
+  for (Node* node : constants) {
+    if (!aliases.hasWriters(node->output())) continue;
+    if (node->output()->type()->kind() != c10::TypeKind::TensorType) return false;
+    use_copy(graph, node->output(), node);
+  }
+  return true;
 }
 
 // Inputs after the images that have a default (targets = None) take it.
@@ -168,10 +207,8 @@ bool bind_defaults(Graph& graph, const c10::FunctionSchema& schema) {
 // A model that writes into its input must not write into the caller's batch.
 void protect_inputs(Graph& graph, const torch::jit::AliasDb& aliases) {
   for (Value* input : graph.inputs()) {
-    if (input->type()->kind() != c10::TypeKind::TensorType || !aliases.hasWriters(input)) continue;
-    const torch::jit::WithInsertPoint guard(*graph.nodes().begin());
-    Value* copy = graph.insert(c10::aten::clone, {input});
-    input->replaceAllUsesAfterNodeWith(copy->node(), copy);
+    if (input->type()->kind() == c10::TypeKind::TensorType && aliases.hasWriters(input))
+      use_copy(graph, input, nullptr);
   }
 }
 
@@ -191,13 +228,14 @@ std::shared_ptr<Graph> freeze_forward(const torch::jit::Module& module, std::str
   bool complete = false;
   for (int i = 0; i < kWalks && !complete && !freezer.failed(); ++i) {
     complete = freezer.walk();
-    torch::jit::ConstantPropagationImmutableTypes(graph);
+    if (!complete) torch::jit::ConstantPropagationImmutableTypes(graph);
   }
   if (!complete) {
     why_not = freezer.why_not();
     return nullptr;
   }
-  freezer.remove_assignments();
+  freezer.finish();
+  torch::jit::ConstantPropagationImmutableTypes(graph);
   remove_attribute_reads(graph->block());
   torch::jit::EliminateDeadCode(graph);
   if (graph->inputs()[0]->hasUses()) {
@@ -206,11 +244,11 @@ std::shared_ptr<Graph> freeze_forward(const torch::jit::Module& module, std::str
   }
   graph->eraseInput(0);
   const torch::jit::AliasDb aliases(graph);
-  if (writes_constants(aliases, graph->block())) {
-    why_not = "forward changes a weight or buffer in place";
+  protect_inputs(*graph, aliases);
+  if (!protect_constants(*graph, aliases)) {
+    why_not = "forward changes a list or dict of the module in place";
     return nullptr;
   }
-  protect_inputs(*graph, aliases);
   return graph;
 }
 

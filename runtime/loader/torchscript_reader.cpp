@@ -12,7 +12,7 @@ namespace ptrun::torchscript {
 namespace {
 
 constexpr std::string_view kTop = "archive/";
-constexpr std::uint64_t kInMemory = 64 * 1024;       // records up to this size are kept; larger ones stay in the file
+constexpr std::uint64_t kInMemory = 16 * 1024;       // records up to this size are kept; larger ones stay in the file
 constexpr std::uint64_t kMaxInflated = 1ULL << 40U;  // the archive's own limits are tighter
 // "See the zip64 field" (APPNOTE 6.3, 4.5.3): every size is written there, so that no record needs a case of its own.
 constexpr std::uint32_t kIn64 = 0xFFFFFFFFU;

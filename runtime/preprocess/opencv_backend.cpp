@@ -21,6 +21,12 @@ void resize_part_opencv(const std::uint8_t* in, const ResizeAxis& x, const Resiz
   if (x.count == x.out && y.count == y.out) return run(out, out_stride);
   // A part: OpenCV has no box, so the whole result is made and the part copied.
   const std::size_t whole_stride = static_cast<std::size_t>(x.out) * 3;
+  constexpr std::size_t kMaxWhole = 1U << 30U;  // bytes
+  if (static_cast<std::size_t>(y.out) > kMaxWhole / whole_stride)
+    throw Error(ErrorCode::limit_exceeded, "resize_backend opencv",
+                "the whole resized image would be " + std::to_string(x.out) + " x " + std::to_string(y.out) +
+                    " pixels, expected at most 1 GiB of them; the image is too narrow for resize_mode shortest, use "
+                    "stretch or letterbox");
   whole.resize(whole_stride * static_cast<std::size_t>(y.out));
   run(whole.data(), whole_stride);
   for (int row = 0; row < y.count; ++row)

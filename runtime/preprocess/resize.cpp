@@ -8,7 +8,6 @@
 namespace ptrun {
 namespace {
 
-constexpr int kPrecisionBits = 32 - 8 - 2;
 constexpr double kPi = 3.14159265358979323846;
 
 double sinc(double x) { return x == 0.0 ? 1.0 : std::sin(x * kPi) / (x * kPi); }
@@ -62,6 +61,9 @@ void compute_weights(const ResizeAxis& axis, Interpolation filter, AxisWeights& 
   out.spans.resize(static_cast<std::size_t>(axis.count));
   out.weights.assign(out.spans.size() * out.taps, 0);
   out.work.resize(out.taps);
+  constexpr std::size_t kGroup = 4;
+  out.split_taps = (out.taps + kGroup - 1) / kGroup * kGroup;
+  out.split.assign(out.spans.size() * out.split_taps * 2, 0);
 
   for (std::size_t i = 0; i < out.spans.size(); ++i) {
     const double center = (static_cast<double>(axis.first) + static_cast<double>(i) + 0.5) * scale;
@@ -75,41 +77,16 @@ void compute_weights(const ResizeAxis& axis, Interpolation filter, AxisWeights& 
     }
     std::int32_t* weights = out.weights.data() + i * out.taps;
     for (std::size_t k = 0; k < count; ++k) {
-      const double weight = (sum != 0.0 ? out.work[k] / sum : out.work[k]) * (1 << kPrecisionBits);
+      const double weight = (sum != 0.0 ? out.work[k] / sum : out.work[k]) * (1 << kResizePrecisionBits);
       weights[k] = static_cast<std::int32_t>(weight < 0 ? weight - 0.5 : weight + 0.5);
     }
     out.spans[i] = {first, static_cast<int>(count)};
-  }
-}
-
-std::uint8_t clip8(std::int32_t sum) { return static_cast<std::uint8_t>(std::clamp(sum >> kPrecisionBits, 0, 255)); }
-
-// One row: in [*, 3], whose first pixel is the source's `in_first` -> out [spans, 3].
-void horizontal_row(const std::uint8_t* in, int in_first, const AxisWeights& x, std::uint8_t* out) {
-  for (std::size_t i = 0; i < x.spans.size(); ++i) {
-    const std::uint8_t* pixel = in + static_cast<std::size_t>(x.spans[i].first - in_first) * 3;
-    const std::int32_t* weights = x.weights.data() + i * x.taps;
-    std::int32_t r = 1 << (kPrecisionBits - 1);
-    std::int32_t g = r;
-    std::int32_t b = r;
-    for (int k = 0; k < x.spans[i].count; ++k, pixel += 3) {
-      r += pixel[0] * weights[k];
-      g += pixel[1] * weights[k];
-      b += pixel[2] * weights[k];
+    std::int16_t* low = out.split.data() + i * out.split_taps * 2;
+    for (std::size_t k = 0; k < count; ++k) {
+      low[k] = static_cast<std::int16_t>(weights[k] & ((1 << kResizeLowBits) - 1));
+      low[out.split_taps + k] = static_cast<std::int16_t>(weights[k] >> kResizeLowBits);
     }
-    out[i * 3] = clip8(r);
-    out[i * 3 + 1] = clip8(g);
-    out[i * 3 + 2] = clip8(b);
   }
-}
-
-// One result row out of `count` rows, `width` bytes each and `stride` apart.
-void vertical_row(const std::uint8_t* rows, std::size_t stride, const std::int32_t* weights, int count,
-                  std::size_t width, std::int32_t* sums, std::uint8_t* out) {
-  std::fill(sums, sums + width, 1 << (kPrecisionBits - 1));
-  for (int k = 0; k < count; ++k, rows += stride)
-    for (std::size_t i = 0; i < width; ++i) sums[i] += rows[i] * weights[k];
-  for (std::size_t i = 0; i < width; ++i) out[i] = clip8(sums[i]);
 }
 
 // Source pixel of each needed result pixel, -1 outside. Positions are summed up from 0 as Pillow does.
@@ -184,16 +161,17 @@ void horizontal_then_vertical(const std::uint8_t* in, const ResizeAxis& x, const
       stride = width;
     }
     for (std::size_t j = 0; j < rows.count; ++j)
-      horizontal_row(in + (rows.first + j) * in_stride, 0, scratch.horizontal, to + j * stride);
+      scratch.kernel->horizontal(in + (rows.first + j) * in_stride,
+                                 in_stride * (static_cast<std::size_t>(y.in) - rows.first - j), 0, scratch.horizontal,
+                                 to + j * stride);
     from = to;
   }
   if (!change_y) return;
   scratch.sums.resize(width);
   for (std::size_t j = 0; j < static_cast<std::size_t>(y.count); ++j) {
     const AxisWeights::Span& span = scratch.vertical.spans[j];
-    vertical_row(from + (static_cast<std::size_t>(span.first) - rows.first) * stride, stride,
-                 scratch.vertical.weights.data() + j * scratch.vertical.taps, span.count, width, scratch.sums.data(),
-                 out + j * out_stride);
+    scratch.kernel->vertical(from + (static_cast<std::size_t>(span.first) - rows.first) * stride, stride,
+                             scratch.vertical, j, width, scratch.sums.data(), out + j * out_stride);
   }
 }
 
@@ -206,10 +184,10 @@ void vertical_then_horizontal(const std::uint8_t* in, const ResizeAxis& x, const
   scratch.sums.resize(width);
   for (std::size_t j = 0; j < static_cast<std::size_t>(y.count); ++j) {
     const AxisWeights::Span& span = scratch.vertical.spans[j];
-    vertical_row(in + static_cast<std::size_t>(span.first) * in_stride + columns.first * 3, in_stride,
-                 scratch.vertical.weights.data() + j * scratch.vertical.taps, span.count, width, scratch.sums.data(),
-                 scratch.rows.data());
-    horizontal_row(scratch.rows.data(), static_cast<int>(columns.first), scratch.horizontal, out + j * out_stride);
+    scratch.kernel->vertical(in + static_cast<std::size_t>(span.first) * in_stride + columns.first * 3, in_stride,
+                             scratch.vertical, j, width, scratch.sums.data(), scratch.rows.data());
+    scratch.kernel->horizontal(scratch.rows.data(), width, static_cast<int>(columns.first), scratch.horizontal,
+                               out + j * out_stride);
   }
 }
 

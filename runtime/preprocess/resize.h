@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "preprocess/resize_kernels.h"
 #include "ptrun/preset.h"
 
 namespace ptrun {
@@ -33,10 +34,14 @@ struct AxisWeights {
   std::vector<Span> spans;            // [axis.count]
   std::vector<std::int32_t> weights;  // [axis.count][taps]
   std::size_t taps = 0;
+  // The same weights in two parts of 16 bits each (resize_kernels.h), padded with zeros to whole groups.
+  std::vector<std::int16_t> split;  // [axis.count][2][split_taps], low then high
+  std::size_t split_taps = 0;
   std::vector<double> work;
 };
 
 struct ResizeScratch {
+  const ResizeKernel* kernel = &best_resize_kernel();
   AxisWeights horizontal;
   AxisWeights vertical;
   std::vector<std::uint8_t> rows;  // between the two passes

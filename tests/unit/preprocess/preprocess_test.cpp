@@ -101,6 +101,41 @@ TEST(Preprocess, APartIsThatPartOfTheWhole) {
   }
 }
 
+// The plain loops are compared with Pillow's numbers as well, whatever processor the golden test ran on.
+TEST(Preprocess, EveryKernelGivesTheSameBits) {
+  ASSERT_EQ(resize_kernels().back().name, "scalar");
+  ASSERT_TRUE(resize_kernels().back().usable());
+  std::uint32_t state = 1;
+  const auto random = [&](int below) {
+    state = state * 1664525U + 1013904223U;
+    return static_cast<int>((state >> 8U) % static_cast<std::uint32_t>(below)) + 1;
+  };
+  ResizeScratch plain;
+  plain.kernel = &resize_kernels().back();
+  for (int i = 0; i < 400; ++i) {
+    const int width = random(i % 4 == 0 ? 5 : 90);
+    const int height = random(i % 4 == 1 ? 5 : 90);
+    const ResizeAxis x{width, random(70), 0, 0};
+    const ResizeAxis y{height, random(70), 0, 0};
+    const ResizeAxis part_x{x.in, x.out, x.out / 3, x.out - x.out / 3};
+    const ResizeAxis part_y{y.in, y.out, y.out / 4, y.out - y.out / 4};
+    // Exactly as large as the picture, so that a sanitizer sees a read behind it.
+    const image::Pixels pixels = test::noise(static_cast<std::uint32_t>(i), width, height);
+    const std::size_t stride = static_cast<std::size_t>(part_x.count) * 3;
+    std::vector<std::uint8_t> expected(stride * static_cast<std::size_t>(part_y.count));
+    const auto filter = static_cast<Interpolation>(i % 6);
+    resize_part(pixels.data.data(), part_x, part_y, filter, plain, expected.data(), stride);
+    for (const ResizeKernel& kernel : resize_kernels()) {
+      if (!kernel.usable()) continue;
+      ResizeScratch scratch;
+      scratch.kernel = &kernel;
+      std::vector<std::uint8_t> found(expected.size());
+      resize_part(pixels.data.data(), part_x, part_y, filter, scratch, found.data(), stride);
+      ASSERT_EQ(found, expected) << kernel.name << " " << width << " x " << height << " to " << x.out << " x " << y.out;
+    }
+  }
+}
+
 TEST(Preprocess, TheSecondImageOfASizeAllocatesNothing) {
   const image::Pixels pixels = test::noise(3, 320, 240);
   const Preset preset = preset_of({{"input_size", "64"}});

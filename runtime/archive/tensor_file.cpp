@@ -1,12 +1,17 @@
 #include "archive/tensor_file.h"
 
+#include <limits>
+
 #include "archive/fail.h"
 
 namespace ptrun::archive {
 
 std::int64_t element_count(const std::vector<std::int64_t>& shape) {
   std::int64_t count = 1;
-  for (const std::int64_t size : shape) count *= size;
+  for (const std::int64_t size : shape) {
+    if (size == 0) return 0;
+    if (__builtin_mul_overflow(count, size, &count)) count = std::numeric_limits<std::int64_t>::max();
+  }
   return count;
 }
 

@@ -69,7 +69,8 @@ const char* to_string(TensorLayout layout);
 DType dtype_named(std::string_view name);
 // By storage class name ("FloatStorage"); unknown when there is none. An untyped storage is uint8.
 DType storage_dtype_named(std::string_view name);
-std::int64_t element_count(const std::vector<std::int64_t>& shape);  // overflow-checked by the reader before
+// Product of the sizes. Fits for every tensor that has data; the largest number where a meta or sparse shape does not.
+std::int64_t element_count(const std::vector<std::int64_t>& shape);
 
 // Immutable after open; any thread may read.
 class TensorFile {

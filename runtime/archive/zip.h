@@ -54,6 +54,7 @@ class ZipArchive {
 
  private:
   ZipArchive() = default;
+  void check_crc(const ZipEntry& entry, std::uint32_t crc) const;
   template <typename Sink>
   void stream(const ZipEntry& entry, Sink&& sink) const;
 

@@ -45,6 +45,12 @@ bool ZipArchive::has_prefix(std::string_view prefix) const {
                      [&](const ZipEntry& entry) { return short_name(entry).substr(0, prefix.size()) == prefix; });
 }
 
+void ZipArchive::check_crc(const ZipEntry& entry, std::uint32_t crc) const {
+  if (entry.crc32 == 0 || crc == entry.crc32) return;
+  fail_bad(source_->name(), "record ", in_quotes(entry.name), " has CRC-32 ", hex(crc), ", expected ", hex(entry.crc32),
+           "; the file is damaged, download or copy it again");
+}
+
 // Gives the record's bytes to sink(bytes, count) piece by piece, then compares length and CRC.
 template <typename Sink>
 void ZipArchive::stream(const ZipEntry& entry, Sink&& sink) const {
@@ -79,14 +85,15 @@ void ZipArchive::stream(const ZipEntry& entry, Sink&& sink) const {
     std::uint64_t total = 0;
     int result = Z_OK;
     while (result != Z_STREAM_END) {
-      if (state.avail_in == 0) {
-        if (left == 0) damaged("its data breaks off");
+      if (state.avail_in == 0 && left > 0) {
         state.avail_in = static_cast<uInt>(next_input());
         state.next_in = reinterpret_cast<Bytef*>(input.get());
       }
       state.next_out = reinterpret_cast<Bytef*>(output.get());
       state.avail_out = static_cast<uInt>(kChunk);
       result = inflate(&state, Z_NO_FLUSH);
+      // No input is left and zlib holds no more output back.
+      if (result == Z_BUF_ERROR) damaged("its data breaks off");
       if (result != Z_OK && result != Z_STREAM_END) damaged(state.msg != nullptr ? state.msg : "bad data");
       const std::size_t made = kChunk - state.avail_out;
       total += made;
@@ -96,18 +103,27 @@ void ZipArchive::stream(const ZipEntry& entry, Sink&& sink) const {
     if (total != entry.size) damaged("it holds less");
     if (left != 0 || state.avail_in != 0) damaged("bytes follow its data");
   }
-  if (entry.crc32 != 0 && crc != entry.crc32) {
-    fail_bad(source_->name(), "record ", in_quotes(entry.name), " has CRC-32 ", hex(static_cast<std::uint32_t>(crc)),
-             ", expected ", hex(entry.crc32), "; the file is damaged, download or copy it again");
-  }
+  check_crc(entry, static_cast<std::uint32_t>(crc));
 }
 
 void ZipArchive::read_into(const ZipEntry& entry, void* to) const {
   auto* out = static_cast<char*>(to);
-  stream(entry, [&](const char* bytes, std::size_t count) {
-    std::memcpy(out, bytes, count);
-    out += count;
-  });
+  if (entry.deflated) {
+    stream(entry, [&](const char* bytes, std::size_t count) {
+      std::memcpy(out, bytes, count);
+      out += count;
+    });
+    return;
+  }
+  // Stored records are the weights: straight to their place, the CRC while a piece is in the cache.
+  uLong crc = crc32_z(0, nullptr, 0);
+  for (std::uint64_t done = 0; done < entry.size;) {
+    const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(entry.size - done, kChunk));
+    source_->read(entry.data_offset + done, out + done, count);
+    if (entry.crc32 != 0) crc = crc32_z(crc, reinterpret_cast<const Bytef*>(out + done), count);
+    done += count;
+  }
+  check_crc(entry, static_cast<std::uint32_t>(crc));
 }
 
 void ZipArchive::verify(const ZipEntry& entry) const {

@@ -6,6 +6,7 @@ option(PTRUN_WITH_CUDA "Build runtime/executor/cuda (needs nvcc and LibTorch wit
 option(PTRUN_WITH_OPENCV "Build libptrun_opencv.so, the resize of models trained behind cv2 (needs OpenCV core and imgproc)" ON)
 option(PTRUN_WERROR "Warnings are errors" OFF)
 set(PTRUN_SANITIZE "" CACHE STRING "Sanitizers, for example address,undefined")
+option(PTRUN_FUZZ "Build tests/fuzz as libFuzzer programs (needs clang; with PTRUN_WITH_TORCH=OFF)" OFF)
 
 # Where scripts/setup puts what it downloads: the same rule as scripts/setup/common.sh.
 if(DEFINED ENV{PTRUN_DEPS})
@@ -50,6 +51,11 @@ target_compile_options(ptrun_settings INTERFACE
   # GCC 12 sees an overlapping copy in "text" + std::string() that is not there (GCC bug 105651).
   $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>
   $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
+if(PTRUN_FUZZ)
+  target_compile_options(ptrun_settings INTERFACE -fsanitize=fuzzer-no-link,address,undefined
+    -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  target_link_options(ptrun_settings INTERFACE -fsanitize=address,undefined)
+endif()
 if(PTRUN_SANITIZE)
   target_compile_options(ptrun_settings INTERFACE
     -fsanitize=${PTRUN_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)

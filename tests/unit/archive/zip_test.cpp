@@ -47,6 +47,27 @@ TEST(Zip, ReadsStoredAndDeflatedRecords) {
   }
 }
 
+// Longer than the pieces in which records are read, with and without much to unpack from one piece.
+TEST(Zip, InflatesRecordsOfManyPieces) {
+  std::string noise;
+  std::uint32_t state = 1;
+  for (int i = 0; i < 1'500'000; ++i) {
+    state = state * 1664525U + 1013904223U;
+    noise.push_back(static_cast<char>(state >> 24U));
+  }
+  std::string runs;
+  for (int i = 0; i < 2000; ++i) runs += std::string(700, static_cast<char>(i % 50)) + noise.substr(0, 20);
+  for (const std::string& data : {noise, runs}) {
+    for (const std::uint16_t method : std::vector<std::uint16_t>{0, 8}) {
+      ZipRecord packed = record("top/a", data);
+      packed.method = method;
+      const auto zip = open({packed});
+      EXPECT_TRUE(zip->read(zip->require("a"), data.size()) == data);
+      EXPECT_NO_THROW(zip->verify(zip->require("a")));
+    }
+  }
+}
+
 TEST(Zip, HasNoTopFolderWhenNamesShareNone) {
   const auto zip = open({record("a/x", "1"), record("b", "2")});
   EXPECT_EQ(zip->top_folder(), "");

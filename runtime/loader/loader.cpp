@@ -48,7 +48,8 @@ Task parse_task(const std::string& text) {
   throw Error(ErrorCode::invalid_argument, "task " + printable(text), "is not a task; there are " + known);
 }
 
-// MODELFILE.ptrun.json, where there is one.
+}  // namespace
+
 ModelFacts read_sidecar(const std::string& path) {
   constexpr std::uint64_t kMaxBytes = 64ULL << 20U;
   const std::string sidecar = path + ".ptrun.json";
@@ -61,8 +62,6 @@ ModelFacts read_sidecar(const std::string& path) {
   }
   return read_ptrun_json(source->read_string(0, static_cast<std::size_t>(source->size())), sidecar);
 }
-
-}  // namespace
 
 Model::Model(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "archive/inspect_archive.h"
 #include "archive/weight_table.h"
 #include "core/text.h"
 #include "graph/builder_impl.h"
@@ -181,6 +182,9 @@ void load_weights(const LoadRequest& request, Model::Impl& model) {
   model.parameters = count_parameters(found.table);
   model.assumed_preset = architecture.assumed_preset;
   model.assumed_preset.source = "family " + std::string(architecture.family);
+  std::string where;
+  model.labels.names = archive::find_class_names(file->data(), found.node, where);
+  if (!model.labels.names.empty()) model.labels.source = "key '" + where + "' of the file";
   model.notes = found.notes;
 }
 

@@ -1,0 +1,227 @@
+// The public inspect: what the archive says, then what the tables of known models add, then what to do.
+#include "ptrun/inspect.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "archive/inspect_archive.h"
+#include "core/text.h"
+#include "loader/export_lines.h"
+#include "loader/labels.h"
+#include "loader/presets.h"
+#include "loader/sidecar.h"
+#include "loader/torchscript_allow.h"
+#include "loader/torchscript_scan.h"
+#include "ptrun/error.h"
+
+namespace ptrun {
+namespace {
+
+class Inspector {
+ public:
+  Inspector(const std::string& path, const InspectOptions& options) : options_(options) { found_.path = path; }
+
+  Inspection run() {
+    source_ = archive::open_file(found_.path);
+    archive_ = archive::inspect_archive(source_, options_.verify);
+    found_.kind = archive_.word;
+    found_.file_size = source_->size();
+    found_.findings = std::move(archive_.findings);
+    found_.tensors = std::move(archive_.tensors);
+    found_.classes = std::move(archive_.classes);
+    found_.parameters = archive_.parameters;
+    describe();
+    if (archive_.file != nullptr) {
+      judge_weights();
+    } else if (archive_.kind == archive::Kind::torchscript) {
+      judge_script();
+    } else {
+      explain_kind();
+    }
+    return std::move(found_);
+  }
+
+ private:
+  void add(std::string name, std::string value, std::string source) {
+    if (!value.empty()) found_.findings.push_back({std::move(name), std::move(value), std::move(source)});
+  }
+
+  void describe() {
+    const std::string title(archive::info(archive_.kind).title);
+    const auto& weights = archive_.weights;
+    if (found_.kind == "state_dict") {
+      found_.description = title + " that holds a state_dict of " + std::to_string(found_.tensors.size()) + " tensors";
+    } else if (found_.kind == "checkpoint") {
+      found_.description = title + " that holds a training checkpoint";
+    } else if (found_.kind == "pickled_module") {
+      found_.description = title + " that holds a whole pickled " + printable(weights->module_class);
+    } else if (found_.kind == "tensor") {
+      found_.description = title + " that holds one tensor";
+    } else if (found_.kind == "pickled_value") {
+      found_.description = title + " without named weights";
+    } else {
+      found_.description = title;
+    }
+    const std::string more = archive::details(*source_, archive_.kind);
+    if (!more.empty()) found_.description += " (" + more + ")";
+  }
+
+  // Weights run when a known family recognises them; a pickled module moreover when its class computes the same.
+  void judge_weights() {
+    if (!archive_.weights) {
+      found_.explanation = "The file " + archive_.no_weights + ".\n" + export_lines({found_.path, "", "", false});
+      return;
+    }
+    const archive::FoundWeights& weights = *archive_.weights;
+    const Weights view(weights.table);
+    for (const Architecture& architecture : options_.models->architectures) {
+      const auto match = architecture.recognise(view);
+      if (!match) continue;
+      add("architecture", match->name, "tensor names and shapes");
+      const auto& classes = architecture.module_classes;
+      found_.runnable =
+          !weights.whole_module || std::find(classes.begin(), classes.end(), weights.module_class) != classes.end();
+      if (found_.runnable) add_usage(&architecture, *match);
+      break;
+    }
+    if (found_.runnable) return;
+    const ExportRequest request{found_.path, weights.module_class, weights.where, weights.whole_module};
+    if (weights.whole_module) {
+      found_.explanation = "The file holds a pickled " + printable(weights.module_class) +
+                           ". Its weights can be read, but its forward function is Python code outside the file, and "
+                           "ptrun has no rule of its own for this class.\n" +
+                           export_lines(request);
+    } else {
+      found_.explanation =
+          "The file holds weights, and no network that ptrun knows has tensors of these names and "
+          "shapes.\n" +
+          export_lines(request);
+    }
+  }
+
+  void judge_script() {
+    found_.operators = torchscript::list_operators(source_);
+    for (const std::string& name : found_.operators) {
+      if (!torchscript::is_allowed(name)) found_.missing_operators.push_back(name);
+    }
+    try {
+      const torchscript::ScriptArchive script = torchscript::read_script_archive(source_, UINT64_MAX);
+      torchscript::check_text(script.code, source_->name(), false);
+      for (const torchscript::ExtraFile& file : script.extra) {
+        const std::string origin = "extra file " + file.name;
+        const ModelFacts facts =
+            file.name == "ptrun.json" ? read_ptrun_json(file.text, origin) : read_ultralytics_config(file.text, origin);
+        add("task", facts.task, origin);
+        add_labels(facts.labels);
+      }
+      found_.runnable = true;
+    } catch (const Error& error) {
+      found_.explanation = "ptrun does not run this program: " + error.problem() + ".";
+    }
+  }
+
+  void explain_kind() {
+    const archive::KindInfo& row = archive::info(archive_.kind);
+    found_.explanation = "The file is " + found_.description + ". ";
+    if (!row.remedy.empty()) {
+      found_.explanation += "What to do: " + std::string(row.remedy) + ".";
+      return;
+    }
+    found_.explanation += "This version of ptrun recognises it but does not run it.\n" +
+                          export_lines({found_.path, "", "", false, archive_.kind == archive::Kind::exported_program});
+  }
+
+  void add_labels(const Labels& labels) {
+    if (labels.names.empty()) return;
+    add("labels", std::to_string(labels.names.size()) + ": " + join_some(labels.names, 5), labels.source);
+  }
+
+  // Task, labels and every preset field as load_model would choose them.
+  void add_usage(const Architecture* architecture, const ArchitectureMatch& match) {
+    Model::Impl model;
+    model.path = found_.path;
+    model.architecture = match.name;
+    model.task = match.task;
+    Dimension batch;
+    batch.batch = true;
+    Dimension classes;
+    classes.size = match.classes;
+    model.signature.output.spec.dimensions = {batch, classes};
+    model.assumed_preset = architecture->assumed_preset;
+    model.assumed_preset.source = "family " + std::string(architecture->family);
+    std::string where;
+    model.labels.names = archive::find_class_names(archive_.file->data(), archive_.weights->node, where);
+    if (!model.labels.names.empty()) model.labels.source = "key '" + where + "' of the file";
+    LoadOptions load;
+    load.models = options_.models;
+    const ModelFacts sidecar = read_sidecar(found_.path);
+    PublishedSearch search(source_, *options_.models);
+    const PublishedWeights* published = search.find(model.notes);
+    if (published != nullptr) add("published weights", std::string(published->name), "content of the file");
+    add("input", "[N, 3, H, W] float32", "architecture " + match.name);
+    if (match.classes > 0) add("classes", std::to_string(match.classes), "shape of the last layer");
+    add("task", sidecar.task.empty() ? to_string(match.task) : sidecar.task,
+        sidecar.task.empty() ? "architecture " + match.name : "sidecar");
+    resolve_labels(load, sidecar, published, model);
+    add_labels(model.labels);
+    resolve_model_preset(load, sidecar, published, model);
+    for (const std::string_view field : preset_field_names()) {
+      const auto origin = model.preset.origins.find(field == "input_size" ? "input_height" : std::string(field));
+      if (origin == model.preset.origins.end()) continue;
+      add(std::string(field), preset_field_text(model.preset.values, field),
+          origin->second.source + (origin->second.assumed ? ", assumed" : ""));
+    }
+    for (const std::string& note : model.notes) add("note", note, "ptrun");
+  }
+
+  const InspectOptions& options_;
+  std::shared_ptr<const archive::ByteSource> source_;
+  archive::ArchiveInspection archive_;
+  Inspection found_;
+};
+
+}  // namespace
+
+Inspection inspect(const std::string& path, const InspectOptions& options) {
+  if (options.models == nullptr) {
+    throw Error(ErrorCode::invalid_argument, "InspectOptions::models",
+                "is null, expected tables such as builtin_models()");
+  }
+  return Inspector(path, options).run();
+}
+
+std::string to_json(const Inspection& inspection) {
+  using nlohmann::ordered_json;
+  ordered_json json;
+  json["v"] = 1;
+  json["path"] = inspection.path;
+  json["kind"] = inspection.kind;
+  json["description"] = inspection.description;
+  json["runnable"] = inspection.runnable;
+  json["explanation"] = inspection.explanation;
+  json["file_size"] = inspection.file_size;
+  json["parameters"] = inspection.parameters;
+  json["findings"] = ordered_json::array();
+  for (const Finding& finding : inspection.findings) {
+    ordered_json row;
+    row["name"] = finding.name;
+    row["value"] = finding.value;
+    row["source"] = finding.source;
+    json["findings"].push_back(std::move(row));
+  }
+  json["tensors"] = ordered_json::array();
+  for (const TensorSummary& tensor : inspection.tensors) {
+    ordered_json row;
+    row["name"] = tensor.name;
+    row["dtype"] = archive::to_string(tensor.dtype);
+    row["shape"] = tensor.shape;
+    json["tensors"].push_back(std::move(row));
+  }
+  json["classes"] = inspection.classes;
+  json["operators"] = inspection.operators;
+  json["missing_operators"] = inspection.missing_operators;
+  // Names in a file need not be UTF-8; what is not becomes U+FFFD.
+  return json.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+}
+
+}  // namespace ptrun

@@ -37,11 +37,6 @@ struct DecodeOptions {
   ColorRule color = ColorRule::rgb;
 };
 
-struct Header {
-  int width = 0;  // as stored, before EXIF
-  int height = 0;
-};
-
 // A row of the table.
 struct Codec {
   std::string_view name;                     // "JPEG"

@@ -121,11 +121,14 @@ class WordReader {
 
   void read_letters(const std::vector<std::string>& words) {
     const std::string word = words[at_];
+    // "-output FILE" would be -o with the value "utput".
+    if (word.size() > 2 && by_name_.count(word.substr(1)) != 0) {
+      throw UsageError(word + ": no such option; did you mean -" + word + "?");
+    }
     for (std::size_t i = 1; i < word.size(); ++i) {
       const std::string letter(1, word[i]);
       const auto found = by_name_.find(letter);
       if (found == by_name_.end()) {
-        // "-output" for "--output" is the likelier slip.
         complain_about_unknown(word.size() > 2 ? "-" + word : "-" + letter);
       }
       const Option& option = *found->second;

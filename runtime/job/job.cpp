@@ -22,6 +22,12 @@ std::size_t window_size(const Predictor& predictor) {
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
+// Images submitted and not answered: enough that no worker waits, and no more than the predictor's queue takes, so that
+// submitting never blocks and finished rows are written at once.
+std::size_t most_unanswered(const Predictor& predictor) {
+  return static_cast<std::size_t>(2 * predictor.workers() * predictor.batch_size());
+}
+
 class ProgressReport {
  public:
   ProgressReport(const JobOptions& options, const JobSummary& summary, Clock::time_point start)
@@ -63,6 +69,7 @@ JobSummary run_job(const Model& model, const InputList& inputs, const JobOptions
   const Clock::time_point start = Clock::now();
   ProgressReport progress(options, summary, start);
   const std::size_t window = window_size(predictor);
+  const std::size_t unanswered = most_unanswered(predictor);
   const auto cancelled = [&] { return options.cancel != nullptr && options.cancel->load(); };
 
   std::size_t submitted = 0;
@@ -71,7 +78,8 @@ JobSummary run_job(const Model& model, const InputList& inputs, const JobOptions
       summary.cancelled = true;
       predictor.cancel();
     }
-    while (!summary.cancelled && submitted < summary.total && submitted < next + window) {
+    const std::size_t arrived = reorder.arrived();
+    while (!summary.cancelled && submitted < std::min({summary.total, next + window, arrived + unanswered})) {
       Input input;
       input.path = inputs.paths[submitted];
       predictor.submit(std::move(input), [&reorder, sequence = submitted](Outcome&& outcome) {
@@ -81,7 +89,7 @@ JobSummary run_job(const Model& model, const InputList& inputs, const JobOptions
     }
     // Rows in progress come first in the queue, so everything behind the first cancelled one is cancelled too.
     if (next == submitted) break;
-    std::optional<Outcome> outcome = reorder.take(next, std::chrono::milliseconds(50));
+    std::optional<Outcome> outcome = reorder.take(next, arrived, std::chrono::milliseconds(50));
     progress.sometimes();
     if (!outcome) continue;
     if (outcome->cancelled) break;

@@ -16,14 +16,17 @@ namespace ptrun::job {
 class Reorder {
  public:
   void put(std::size_t sequence, Outcome&& outcome);
-  // The answer number `sequence`; nothing when it has not come within `timeout`.
-  std::optional<Outcome> take(std::size_t sequence, std::chrono::milliseconds timeout);
+  // How many answers have been put.
+  std::size_t arrived();
+  // The answer number `sequence`. Nothing when another one came first, so that there are more than `seen`, or none
+  // within `timeout`.
+  std::optional<Outcome> take(std::size_t sequence, std::size_t seen, std::chrono::milliseconds timeout);
 
  private:
   std::mutex mutex_;
-  std::condition_variable arrived_;
+  std::condition_variable changed_;
   std::map<std::size_t, Outcome> waiting_;
-  std::size_t wanted_ = 0;
+  std::size_t arrived_ = 0;
 };
 
 }  // namespace ptrun::job

@@ -34,11 +34,14 @@ TEST(ReorderTest, AnswersLeaveInOrder) {
   });
   for (std::size_t i = 0; i < 4; ++i) {
     std::optional<Outcome> outcome;
-    while (!outcome) outcome = reorder.take(i, std::chrono::milliseconds(20));
+    while (!outcome) outcome = reorder.take(i, reorder.arrived(), std::chrono::milliseconds(20));
     EXPECT_EQ(outcome->failure.message, std::to_string(i));
   }
   putter.join();
-  EXPECT_FALSE(reorder.take(4, std::chrono::milliseconds(1)));
+  EXPECT_EQ(reorder.arrived(), 4U);
+  EXPECT_FALSE(reorder.take(4, 4, std::chrono::milliseconds(1)));
+  // Another answer than the wanted one ends the wait early.
+  EXPECT_FALSE(reorder.take(4, 3, std::chrono::hours(1)));
 }
 
 class JobTest : public testing::Test {
@@ -115,6 +118,25 @@ TEST_F(JobTest, EveryInputHasOneRowInOrder) {
   }
   EXPECT_EQ(found[60]["stage"], "read");
   EXPECT_EQ(found[17]["stage"], "decode");
+}
+
+TEST_F(JobTest, ARowIsWrittenAsSoonAsItIsFinished) {
+  // One worker, so that no more than its queue and its batch can be finished before the first row is out.
+  const InputList inputs = pictures(300);
+  std::size_t written_first = 0;
+  JobOptions options;
+  options.predict.workers = 1;
+  options.predict.batch_size = 1;
+  options.stdout_format = "jsonl";
+  std::atomic<bool> cancel{false};
+  options.cancel = &cancel;
+  options.write_stdout = [&](const std::string&) {
+    ++written_first;
+    cancel = true;
+  };
+  run_job(model_, inputs, options);
+  EXPECT_GE(written_first, 1U);
+  EXPECT_LE(written_first, 10U) << "rows waited until many were finished";
 }
 
 TEST_F(JobTest, TheSameJobGivesTheSameBytesWithAnyWorkers) {

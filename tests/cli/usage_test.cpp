@@ -1,0 +1,101 @@
+// Words of the command line that are wrong, and what is said about them.
+#include "cli/cli_test.h"
+
+namespace ptrun::test {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+class UsageTest : public CliTest {};
+
+TEST_F(UsageTest, HelpAndVersion) {
+  for (const char* word : {"--help", "-h", "help"}) {
+    const Finished help = run({word});
+    EXPECT_EQ(help.code, 0);
+    EXPECT_EQ(help.err, "");
+    for (const char* command : {"predict", "inspect", "models", "devices"}) EXPECT_THAT(help.out, HasSubstr(command));
+  }
+  for (const char* command : {"predict", "inspect", "models", "devices"}) {
+    const Finished help = run({command, "--help"});
+    EXPECT_EQ(help.code, 0) << help.err;
+    EXPECT_THAT(help.out, StartsWith(std::string("Usage: ptrun ") + command));
+    EXPECT_EQ(run({"help", command}).out, help.out);
+  }
+  const Finished predict_help = run({"predict", "--unknown", "--help"});
+  EXPECT_EQ(predict_help.code, 0);
+  for (const char* option : {"--topk", "--output", "--input-size", "--mean", "--exif", "--device", "--null"}) {
+    EXPECT_THAT(predict_help.out, HasSubstr(option));
+  }
+  EXPECT_THAT(run({"--version"}).out, testing::MatchesRegex("ptrun [0-9]+\\.[0-9]+\\.[0-9]+\n"));
+}
+
+TEST_F(UsageTest, SlipsGetTheNearestMatch) {
+  expect_refused(run({"predcit", "m.pt", "x.jpg"}), 2, "predcit: no such command; did you mean predict?");
+  expect_refused(run({"frobnicate"}), 2, "frobnicate: no such command; ptrun --help lists them");
+  expect_refused(run({}), 2, "no command was given");
+  expect_refused(predict({"x.jpg", "--tokp", "3"}), 2, "--tokp: no such option; did you mean --topk?");
+  expect_refused(predict({"x.jpg", "--precison", "fp32"}), 2, "did you mean --precision?");
+  expect_refused(predict({"x.jpg", "--inter", "bicubic"}), 2, "did you mean --interpolation?");
+  expect_refused(predict({"x.jpg", "-output", "a.csv"}), 2, "-output: no such option; did you mean --output?");
+  expect_refused(predict({"x.jpg", "-x"}), 2, "-x: no such option; see --help");
+  expect_refused(predict({"x.jpg", "--interpolation", "bicubik"}), 2, "bicubi");
+  expect_refused(predict({"x.jpg", "--activation", "softmacks"}), 2, "did you mean softmax?");
+  expect_refused(predict({"x.jpg", "--format", "tabel"}), 2, "did you mean table?");
+}
+
+TEST_F(UsageTest, OptionsThatAreNotBuiltAreNotOffered) {
+  for (const char* option : {"--resume", "--shard", "--fast-decode"}) {
+    expect_refused(predict({kPhotos, option}), 2, "no such option");
+  }
+  expect_refused(predict({kPhotos, "--precision", "bf16"}), 2, "this build runs fp32 only");
+}
+
+TEST_F(UsageTest, ValuesAreChecked) {
+  expect_refused(predict({"x.jpg", "--topk"}), 2, "--topk: no value was given, expected N");
+  expect_refused(predict({"x.jpg", "--topk="}), 2, "--topk: no value was given");
+  expect_refused(predict({"x.jpg", "--quiet=yes"}), 2, "is a switch and takes no value");
+  for (const char* value : {"0", "-1", "five", "5x", "", "99999999999999999999"}) {
+    expect_refused(predict({"x.jpg", "--topk", value}), 2, "--topk: ");
+  }
+  expect_refused(predict({"x.jpg", "--workers", "many"}), 2, "or auto");
+  expect_refused(predict({"x.jpg", "--on-error", "limit=0"}), 2, "expected skip, stop or limit=N");
+  expect_refused(predict({"x.jpg", "--input-size", "22x"}), 2, "22x");
+  expect_refused(predict({"x.jpg", "--log-format", "xml"}), 2, "expected text or json");
+  expect_refused(predict({"x.jpg", "-q", "-v"}), 2, "expected one of them");
+  expect_refused(predict({"x.jpg", "-0"}), 2, "expected the source -");
+}
+
+TEST_F(UsageTest, ListsAreOneWord) {
+  expect_refused(predict({"--mean", "0.485", "0.456", "0.406", "x.jpg"}), 2,
+                 "0.456: a number was found after --mean, expected an image, folder or option; lists are one word: "
+                 "--mean 0.485,0.456,0.406; a file of this name is ./0.456");
+  expect_refused(predict({"--input-size=224", "224", "x.jpg"}), 2, "lists are one word: --input-size");
+  expect_refused(predict({"--imgsz", "224", "224", "x.jpg"}), 2, "lists are one word: --input-size");
+}
+
+TEST_F(UsageTest, WordsThatAreMissing) {
+  expect_refused(run({"predict"}), 2, "no model was given; usage: ptrun predict MODEL SOURCE...");
+  expect_refused(predict({}), 2, "no image was given; usage: ptrun predict MODEL SOURCE...");
+  expect_refused(run({"inspect"}), 2, "0 files were given, expected one");
+  expect_refused(run({"inspect", "a", "b"}), 2, "2 files were given, expected one");
+}
+
+TEST_F(UsageTest, OptionsOfAnotherTask) {
+  for (const char* option : {"--conf", "--iou"}) {
+    expect_refused(predict({kPhotos + "/cat.jpg", option, "0.5"}), 2,
+                   "it is about detection, the task of this model is classify");
+  }
+}
+
+TEST_F(UsageTest, DevicesAndModels) {
+  EXPECT_THAT(run({"devices"}).out, StartsWith("cpu "));
+  const Finished models = run({"models"});
+  EXPECT_EQ(models.code, 0);
+  EXPECT_THAT(models.out, testing::AllOf(HasSubstr("mobilenet_v2"), HasSubstr("resnet50"),
+                                         HasSubstr("torchvision/MobileNet_V2_Weights.IMAGENET1K_V1")));
+  EXPECT_EQ(run({"devices", "x"}).code, 2);
+}
+
+}  // namespace
+}  // namespace ptrun::test

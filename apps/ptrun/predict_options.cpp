@@ -27,6 +27,12 @@ constexpr FieldHelp kFields[] = {
     {"crop_mode", "crop-mode", "NAME", "center or border", false},
     {"mean", "mean", "0.485,0.456,0.406", "Mean of each channel, or one for all", true},
     {"std", "std", "0.229,0.224,0.225", "Standard deviation of each channel, or one for all", true},
+    {"rescale", "rescale", "NUMBER", "What a byte 0..255 is multiplied by before mean and std (1/255)", false},
+    {"channel_order", "channel-order", "rgb|bgr", "Order of the model's channels", false},
+    {"pad_value", "pad-value", "0..255", "Colour around a letterboxed image", false},
+    {"antialias", "antialias", "true|false", "Average over all pixels when an image shrinks", false},
+    {"resize_backend", "resize-backend", "NAME", "Whose resize to follow: pillow, tensor or opencv", false},
+    {"color", "color", "rgb", "Colour rule: Pillow's convert(\"RGB\")", false},
     {"exif", "exif", "apply|ignore", "EXIF orientation; torchvision and timm ignore it", false},
 };
 

@@ -18,9 +18,9 @@ namespace {
 
 // From this many images on a batch is worth filling; fewer get their answers sooner one by one.
 constexpr std::size_t kManyImages = 32;
-// MobileNetV2 on two cores, CPU time of an image: batch 1 25.6 ms, 4 24.1 ms, 8 36.6 ms, 16 45 ms; without the page
-// faults that the tool's allocator settings spare 20.0, 22.0, 25.6 ms. Heavier networks gain a little from 4.
-constexpr int kThroughputBatch = 4;
+// CPU time of an image on two cores, batch 1, 2, 4 and 8: MobileNetV2 19.0, 18.6, 21.9 and 26.3 ms, ResNet-50 103, 98,
+// 98 and 120 ms. Two also wastes least on the padded tail and holds least memory.
+constexpr int kThroughputBatch = 2;
 constexpr int kLargestBatch = 4096;
 constexpr int kMostWorkers = 1024;
 

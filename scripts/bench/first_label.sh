@@ -27,10 +27,12 @@ for _ in $(seq "${runs}"); do
   timed ptrun "${ptrun}" predict "${weights}" "${photo}" --topk 1 --quiet
   timed ptrun-help "${ptrun}" --help
   timed python "${python}" "${folder}/first_label.py" "${weights}" "${photo}"
+  # Waiting OpenMP threads spin; on a machine that does something else too, one thread is Python's better choice.
+  timed python-1-thread env OMP_NUM_THREADS=1 "${python}" "${folder}/first_label.py" "${weights}" "${photo}"
   timed python-import-torch "${python}" -c "import torch"
 done
 echo "medians of ${runs}:"
-for name in ptrun ptrun-help python python-import-torch; do
+for name in ptrun ptrun-help python python-1-thread python-import-torch; do
   for column in 2 3; do
     awk -v name="${name}" -v column="${column}" '$1 == name { print $column }' "${times}" | sort -n |
       awk -v name="${name}" -v what="$([ "${column}" = 2 ] && echo wall || echo cpu)" \

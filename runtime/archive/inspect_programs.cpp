@@ -15,6 +15,15 @@ constexpr std::uint64_t kFactBytes = 4096;
 constexpr std::uint64_t kCodeBytes = 64ULL << 20U;  // all code/ records together
 constexpr std::uint64_t kNameBytes = 64ULL << 20U;
 
+// TorchScript compiles a class once for each set of attributes and numbers the copies: ".___torch_mangle_12".
+std::string without_mangling(std::string name) {
+  constexpr std::string_view kMark = ".___torch_mangle_";
+  for (std::size_t at = name.find(kMark); at != std::string::npos; at = name.find(kMark, at)) {
+    name.erase(at, std::min(name.find('.', at + kMark.size()), name.size()) - at);
+  }
+  return name;
+}
+
 class ProgramInspector {
  public:
   ProgramInspector(const ZipArchive& zip, const Limits& limits, ArchiveInspection& found)
@@ -130,7 +139,7 @@ class ProgramInspector {
         if (!buffer && info.storage != kNoStorage) found_.parameters += element_count(info.shape);
         continue;
       }
-      const std::string name = data.callable_name(step.node);
+      const std::string name = without_mangling(data.callable_name(step.node));
       if (name.rfind("__torch__.", 0) == 0 && classes.insert(name).second) {
         found_.classes.push_back(printable(name) + (step.name.empty() ? "" : " at " + printable(step.name)));
       }

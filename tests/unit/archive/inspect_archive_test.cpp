@@ -79,7 +79,7 @@ TEST(InspectArchive, ListsTheClassesOfAPickledModule) {
 
 TEST(InspectArchive, ReadsProgramsWithoutRunningThem) {
   const ArchiveInspection script = inspect_file("2.15.0/script.pt");
-  EXPECT_EQ(finding(script, "extra files"), "config.txt");
+  EXPECT_EQ(finding(script, "extra files"), "notes.txt");
   EXPECT_THAT(finding(script, "code files"), HasSubstr("__torch__"));
   ASSERT_EQ(script.tensors.size(), 2U);
   EXPECT_EQ(script.tensors[0].name, "0.weight");

@@ -6,6 +6,7 @@
 #include <torch/csrc/jit/passes/constant_propagation.h>
 #include <torch/csrc/jit/passes/dead_code_elimination.h>
 #include <torch/csrc/jit/passes/inliner.h>
+#include <torch/csrc/jit/passes/peephole_non_tensor.h>
 
 #include <map>
 #include <unordered_map>
@@ -43,7 +44,7 @@ class Freezer {
       }
       for (Block* inner : node->blocks()) read_block(inner);
       if (failed_) return false;
-      if (node->kind() == c10::prim::GetAttr) read(node);
+      visit(node);
       if (node->kind() == c10::prim::SetAttr && objects_.count(node->input(0)) != 0) {
         assigned_[key(node)] = node->input(1);
       }
@@ -90,7 +91,7 @@ class Freezer {
       Node* node = *at;
       ++at;
       for (Block* inner : node->blocks()) read_block(inner);
-      if (node->kind() == c10::prim::GetAttr) read(node);
+      visit(node);
     }
   }
 
@@ -116,6 +117,12 @@ class Freezer {
     return value;
   }
 
+  void visit(Node* node) {
+    const bool cast = node->kind() == c10::prim::unchecked_cast || node->kind() == c10::prim::unchecked_unwrap_optional;
+    if (node->kind() == c10::prim::GetAttr) read(node);
+    if (cast && objects_.count(node->input(0)) != 0) node->output()->replaceAllUsesWith(node->input(0));
+  }
+
   void read(Node* node) {
     const auto object = objects_.find(node->input(0));
     if (object == objects_.end() || !node->hasUses()) return;  // of an object that forward itself makes
@@ -127,6 +134,8 @@ class Freezer {
     const c10::IValue value = object->second->getAttr(node->s(c10::attr::name));
     if (value.isObject() && !value.isCustomClass()) {
       objects_.emplace(node->output(), value.toObject());
+      // It is there, so a declared Optional says less: "is None" folds.
+      node->output()->setType(value.type());
       return;
     }
     const std::optional<Value*> made = constant(key(node), value);
@@ -228,7 +237,9 @@ std::shared_ptr<Graph> freeze_forward(const torch::jit::Module& module, std::str
   bool complete = false;
   for (int i = 0; i < kWalks && !complete && !freezer.failed(); ++i) {
     complete = freezer.walk();
-    if (!complete) torch::jit::ConstantPropagationImmutableTypes(graph);
+    if (complete) break;
+    torch::jit::PeepholeOptimizeNonTensor(graph);  // "is None" of a list that the file holds
+    torch::jit::ConstantPropagationImmutableTypes(graph);
   }
   if (!complete) {
     why_not = freezer.why_not();

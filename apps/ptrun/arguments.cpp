@@ -120,7 +120,7 @@ class WordReader {
   }
 
   void read_letters(const std::vector<std::string>& words) {
-    const std::string word = words[at_];
+    const std::string& word = words[at_];
     // "-output FILE" would be -o with the value "utput".
     if (word.size() > 2 && by_name_.count(word.substr(1)) != 0) {
       throw UsageError(word + ": no such option; did you mean -" + word + "?");

@@ -14,18 +14,18 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Rows between the one to be written next and the newest submitted: a slow image must not stop the others, and the
-// answers that wait behind it must not fill the memory.
-std::size_t window_size(const Predictor& predictor) {
-  return std::max<std::size_t>(64, static_cast<std::size_t>(8 * predictor.workers() * predictor.batch_size()));
-}
-
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 // Images submitted and not answered: enough that no worker waits, and no more than the predictor's queue takes, so that
 // submitting never blocks and finished rows are written at once.
 std::size_t most_unanswered(const Predictor& predictor) {
-  return static_cast<std::size_t>(2 * predictor.workers() * predictor.batch_size());
+  return 2 * static_cast<std::size_t>(predictor.workers()) * static_cast<std::size_t>(predictor.batch_size());
+}
+
+// Rows between the one to be written next and the newest submitted: a slow image must not stop the others, and the
+// answers that wait behind it must not fill the memory.
+std::size_t window_size(const Predictor& predictor) {
+  return std::max<std::size_t>(64, 4 * most_unanswered(predictor));
 }
 
 class ProgressReport {

@@ -103,12 +103,12 @@ class TableWriter final : public RowWriter {
     bool first = true;
     for (std::size_t k = 0; k < prediction.classes.size(); ++k) {
       const ClassScore& item = prediction.classes[k];
-      const std::string label = label_text(item.index, item.label);
+      std::string label = label_text(item.index, item.label);
       const std::string score = score_text(item.score, prediction.logits);
       if (k == 0) {
         line += padded(label, kLabelColumns) + "  " + right_aligned(score, kScoreColumns) + "  ";
       } else {
-        if (!append_item(line, label + " " + score, first)) break;
+        if (!append_item(line, label.append(" ").append(score), first)) break;
         first = false;
       }
     }

@@ -91,7 +91,7 @@ struct Predictor::Impl {
         executor(model, executor_options(model, options)),
         head(make_task(model, options)),
         plan(plan_threads({usable_cpus(), options.expected_images, options.workers, options.threads_per_worker})),
-        queue(static_cast<std::size_t>(2 * plan.workers * executor.batch_size())),
+        queue(2 * static_cast<std::size_t>(plan.workers) * static_cast<std::size_t>(executor.batch_size())),
         shared{model, options, executor, *head, queue, plan.threads_per_worker, {}, {}} {
     try {
       for (int i = 0; i < plan.workers; ++i) threads.emplace_back(run_worker, std::ref(shared));

@@ -26,7 +26,8 @@ double area_of(const std::vector<Point>& polygon) {
 
 // Corners in one sense of rotation, around a common origin so that distant boxes lose no digits.
 std::vector<Point> corners(const double* box, const Point& origin) {
-  const double angle = box[4] * 3.14159265358979323846 / 180.0;
+  // A positive angle turns counter-clockwise on a picture, whose y grows downwards.
+  const double angle = -box[4] * 3.14159265358979323846 / 180.0;
   const double c = std::cos(angle) / 2;
   const double s = std::sin(angle) / 2;
   const Point centre{box[0] - origin.x, box[1] - origin.y};
@@ -84,7 +85,7 @@ at::Tensor box_iou_rotated(const at::Tensor& boxes1, const at::Tensor& boxes2) {
   for (std::int64_t i = 0; i < first.size(0); ++i) {
     for (std::int64_t j = 0; j < second.size(0); ++j) *out++ = rotated_iou(a + 5 * i, b + 5 * j);
   }
-  return result.to(boxes1.scalar_type());
+  return result.to(at::kFloat);  // whatever the boxes are, as torchvision has it
 }
 
 }  // namespace ptrun::operators

@@ -35,7 +35,8 @@ at::Tensor deform_conv2d(const at::Tensor& input, const at::Tensor& weight, cons
                          std::int64_t pad_h, std::int64_t pad_w, std::int64_t dilation_h, std::int64_t dilation_w,
                          std::int64_t groups, std::int64_t offset_groups, bool use_mask);
 
-// Intersection over union of rotated boxes [N, 5] and [M, 5] (centre x, centre y, width, height, degrees): [N, M].
+// Intersection over union of rotated boxes [N, 5] and [M, 5] (centre x, centre y, width, height, degrees
+// counter-clockwise): float32 [N, M].
 at::Tensor box_iou_rotated(const at::Tensor& boxes1, const at::Tensor& boxes2);
 
 }  // namespace ptrun::operators

@@ -23,9 +23,11 @@ struct Region {
   Scalar bin_width;
   std::int64_t samples_y;
   std::int64_t samples_x;
+  std::int64_t at_least;  // divisor of a region without samples: 1 gives 0, 0 gives NaN, as torchvision has it
 
-  Region(const Scalar* roi, const Grid& grid, Scalar shift, bool at_least_one, const char* name)
-      : image(static_cast<std::int64_t>(roi[0])) {
+  Region(const Scalar* roi, const Grid& grid, Scalar shift, bool at_least_one, std::int64_t no_samples,
+         const char* name)
+      : image(static_cast<std::int64_t>(roi[0])), at_least(no_samples) {
     const auto scale = static_cast<Scalar>(grid.scale);
     left = roi[1] * scale - shift;
     top = roi[2] * scale - shift;
@@ -54,7 +56,7 @@ struct Region {
         sum += bilinear(plane, height, width, y, x);
       }
     }
-    return sum / static_cast<Scalar>(std::max<std::int64_t>(samples_y * samples_x, 1));
+    return sum / static_cast<Scalar>(std::max<std::int64_t>(samples_y * samples_x, at_least));
   }
 };
 
@@ -78,7 +80,7 @@ at::Tensor roi_align(const at::Tensor& input, const at::Tensor& rois, double spa
     auto* out = output.mutable_data_ptr<scalar_t>();
     at::parallel_for(0, regions, 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t k = begin; k < end; ++k) {
-        const Region<scalar_t> region(roi + 5 * k, grid, aligned ? scalar_t(0.5) : scalar_t(0), !aligned, kName);
+        const Region<scalar_t> region(roi + 5 * k, grid, aligned ? scalar_t(0.5) : scalar_t(0), !aligned, 1, kName);
         for (std::int64_t c = 0; c < channels; ++c) {
           const scalar_t* plane = features + (region.image * channels + c) * height * width;
           scalar_t* to = out + (k * channels + c) * pooled_height * pooled_width;
@@ -118,7 +120,7 @@ std::tuple<at::Tensor, at::Tensor> ps_roi_align(const at::Tensor& input, const a
     auto* from = mapping.mutable_data_ptr<int>();
     at::parallel_for(0, regions, 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t k = begin; k < end; ++k) {
-        const Region<scalar_t> region(roi + 5 * k, grid, scalar_t(0.5), false, kName);
+        const Region<scalar_t> region(roi + 5 * k, grid, scalar_t(0.5), false, 0, kName);
         for (std::int64_t c = 0; c < channels; ++c) {
           for (std::int64_t bin = 0; bin < bins; ++bin) {
             const std::int64_t channel = c * bins + bin;

@@ -1,23 +1,14 @@
 #include "executor/cuda_module.h"
 
-#include <dlfcn.h>
 #include <unistd.h>
 
 #include <mutex>
 
+#include "core/shared_module.h"
 #include "ptrun/error.h"
 
 namespace ptrun {
 namespace {
-
-// Folder of the library (or program) that this code is in.
-std::string own_folder() {
-  Dl_info info{};
-  if (dladdr(reinterpret_cast<const void*>(&gpu_present), &info) == 0 || info.dli_fname == nullptr) return {};
-  const std::string path = info.dli_fname;
-  const std::size_t slash = path.rfind('/');
-  return slash == std::string::npos ? std::string() : path.substr(0, slash + 1);
-}
 
 struct Opened {
   const CudaModule* module = nullptr;
@@ -25,19 +16,15 @@ struct Opened {
 };
 
 Opened open_module() {
-  const std::string path = own_folder() + kCudaModuleFile;
-  if (access(path.c_str(), R_OK) != 0) {
-    return {nullptr, "this build of ptrun has no CUDA module (" + std::string(kCudaModuleFile) + ")"};
+  try {
+    const auto entry =
+        reinterpret_cast<const CudaModule* (*)()>(module_symbol(std::string(kCudaModuleFile), "ptrun_cuda_module"));
+    const CudaModule* module = entry();
+    if (module->version != kCudaModuleVersion) return {nullptr, "the CUDA module belongs to another build of ptrun"};
+    return {module, {}};
+  } catch (const Error& error) {
+    return {nullptr, error.what()};
   }
-  // Local symbols: nothing of CUDA's libraries becomes visible to the host program.
-  void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (handle == nullptr) return {nullptr, std::string("the CUDA module cannot be loaded: ") + dlerror()};
-  const auto entry = reinterpret_cast<const CudaModule* (*)()>(dlsym(handle, "ptrun_cuda_module"));
-  const CudaModule* module = entry != nullptr ? entry() : nullptr;
-  if (module == nullptr || module->version != kCudaModuleVersion) {
-    return {nullptr, "the CUDA module " + path + " belongs to another build of ptrun"};
-  }
-  return {module, {}};
 }
 
 }  // namespace

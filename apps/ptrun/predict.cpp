@@ -45,6 +45,8 @@ InputList list(const Arguments& arguments, Console& console) {
 
 // One line when preprocessing was guessed, because the labels may then be wrong without any error.
 void warn_about_guesses(const Model& model, Console& console) {
+  // Such a model resizes and normalises inside; none of these fields reaches it.
+  if (model.signature().preprocesses_itself || model.signature().form == InputForm::list_chw) return;
   std::string fields;
   std::string source;
   for (const std::string_view field : preset_field_names()) {

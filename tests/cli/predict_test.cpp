@@ -163,5 +163,15 @@ TEST_F(PredictTest, GuessedPreprocessingIsSaid) {
               Not(HasSubstr("preprocessing is assumed")));
 }
 
+TEST_F(PredictTest, AModelThatTakesAListOfImagesPreparesThemItself) {
+  const Finished finished =
+      run({"predict", PTRUN_TEST_DATA "/torchscript/list_input.pt", kPhotos + "/cat.jpg", "--task", "tensors"});
+  EXPECT_EQ(finished.code, 0) << finished.err;
+  const auto row = rows(finished.out).at(0);
+  EXPECT_EQ(row["task"], "tensors");
+  EXPECT_EQ(row["outputs"][0]["name"], "boxes");
+  EXPECT_THAT(finished.err, Not(HasSubstr("assumed")));
+}
+
 }  // namespace
 }  // namespace ptrun::test

@@ -2,6 +2,8 @@
 // is inlined once and compiled by us: no profiling runs, so the second call costs what the first does.
 #include <c10/core/InferenceMode.h>
 
+#include <mutex>
+
 #include "executor/plan.h"
 #include "graph/jit_api.h"
 
@@ -14,11 +16,14 @@ class ScriptPlan : public Plan {
 
   c10::IValue run(std::vector<c10::IValue> inputs) const override {
     const c10::InferenceMode guard;
+    // Only modules that change their own attributes stay scripts: two calls at once would race on those.
+    const std::lock_guard lock(mutex_);
     return program_.run(std::move(inputs));
   }
 
  private:
   jit::Program program_;
+  mutable std::mutex mutex_;
 };
 
 }  // namespace

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 
+#include "graph/silence.h"
 #include "ptrun/error.h"
 
 namespace ptrun::jit {
@@ -123,6 +124,7 @@ c10::IValue Program::run(std::vector<c10::IValue> inputs) const {
     for (std::size_t i = inputs.size(); i < defaults_.size(); ++i) inputs.push_back(defaults_[i]);
     inputs.insert(inputs.begin(), self_);
   }
+  const Silence quiet;
   torch::jit::InterpreterState(*code_).run(inputs);
   if (inputs.size() == 1) return std::move(inputs.front());
   return c10::ivalue::Tuple::create(std::move(inputs));

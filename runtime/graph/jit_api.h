@@ -1,5 +1,5 @@
-// Every call into LibTorch's internal JIT interfaces, which change between releases; built and tested against 2.11 and
-// 2.15. Nothing else in ptrun includes torch/csrc/jit/passes or frontend headers.
+// Calls into LibTorch's internal JIT interfaces, which change between releases; built and tested against 2.11 and 2.15.
+// Besides this file only the TorchScript loader includes torch/csrc/jit/passes or frontend headers.
 #pragma once
 
 #include <ATen/core/ivalue.h>

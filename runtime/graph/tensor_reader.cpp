@@ -90,8 +90,12 @@ at::Tensor TensorReader::read(std::size_t index, const std::string& name) {
 // (q - zero_point) * scale, as torch.Tensor.dequantize().
 at::Tensor TensorReader::dequantize(const TensorInfo& info, const at::Tensor& values, const std::string& name) {
   if (info.layout == TensorLayout::quantized_per_tensor) return values.sub(info.zero_point).mul(info.scale);
-  const at::Tensor scales = read(info.scales, name + " (scales)").to(at::kFloat);
-  const at::Tensor zero_points = read(info.zero_points, name + " (zero points)").to(at::kFloat);
+  // PyTorch 1.4 wrote scales and zero points as plain lists, later versions as tensors.
+  const bool as_lists = info.scales == archive::kNoTensor;
+  const at::Tensor scales =
+      (as_lists ? at::tensor(info.scale_values) : read(info.scales, name + " (scales)")).to(at::kFloat);
+  const at::Tensor zero_points =
+      (as_lists ? at::tensor(info.zero_point_values) : read(info.zero_points, name + " (zero points)")).to(at::kFloat);
   const std::int64_t axis = info.axis;
   if (axis < 0 || axis >= values.dim() || scales.numel() != values.size(axis) ||
       zero_points.numel() != values.size(axis)) {

@@ -11,6 +11,7 @@
 
 #include "core/text.h"
 #include "graph/jit_api.h"
+#include "graph/silence.h"
 #include "loader/loader.h"
 #include "loader/sidecar.h"
 #include "loader/signature_from_script.h"
@@ -52,12 +53,6 @@ std::string explain_load_failure(const std::exception& error) {
   return "LibTorch cannot read it (" + cause +
          "); load it in Python to see whether the file is sound, or save it again";
 }
-
-// LibTorch's warnings would go to standard error. The handler is the calling thread's own.
-class SilentWarnings final : public c10::WarningHandler {
- public:
-  void process(const c10::Warning& /*warning*/) override {}
-};
 
 torch::jit::Module load_checked(const torchscript::ScriptArchive& archive, const std::string& subject) {
   const auto reader = std::make_shared<torchscript::ScriptReader>(archive);
@@ -145,8 +140,7 @@ void read_extra_files(const torchscript::ScriptArchive& archive, Model::Impl& mo
 
 void load_torchscript(const LoadRequest& request, Model::Impl& model) {
   const std::string& subject = request.source->name();
-  SilentWarnings silent;
-  const c10::WarningUtils::WarningHandlerGuard quiet(&silent);
+  const jit::Silence quiet;
   const torchscript::ScriptArchive archive =
       torchscript::read_script_archive(request.source, request.options.constant_memory_limit);
   torchscript::check_text(archive.code, subject, request.options.trust);

@@ -111,6 +111,19 @@ TEST(TensorReader, QuantisedTensorsBecomeFloat) {
   EXPECT_TRUE(at::equal(reader.read(index, "q"), at::tensor({-2.0F, 0.0F, 0.0F, 3.0F}).reshape({2, 2})));
 }
 
+TEST(TensorReader, ChannelScalesWrittenAsListsCount) {
+  const auto file = std::make_shared<FakeFile>();
+  TensorInfo rows = view({2, 2}, {2, 1});
+  rows.storage = 1;
+  rows.dtype = DType::qint8;
+  rows.layout = TensorLayout::quantized_per_channel;
+  rows.scale_values = {2, 3};
+  rows.zero_point_values = {0, 1};
+  file->add(rows);
+  TensorReader reader(file, kPlenty);
+  EXPECT_TRUE(at::equal(reader.read(0, "q"), at::tensor({-2.0F, 0.0F, 0.0F, 3.0F}).reshape({2, 2})));
+}
+
 TEST(TensorReader, WhatHasNoDenseValuesIsRefusedByName) {
   const auto file = std::make_shared<FakeFile>();
   TensorInfo sparse = view({2}, {1});

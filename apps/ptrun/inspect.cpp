@@ -2,6 +2,8 @@
 #include "ptrun/inspect.h"
 
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 #include "command.h"
 #include "ptrun/text.h"
@@ -19,28 +21,41 @@ std::vector<OptionGroup> options() {
             {"h,help", "", "This help"}}}};
 }
 
-std::string line(const std::string& name, const std::string& value, const std::string& source = {}) {
-  std::string text = name + ":" + std::string(name.size() < 15 ? 15 - name.size() : 1, ' ') + printable(value, 2000);
-  if (!source.empty()) text += "  (" + printable(source) + ")";
-  return text + '\n';
-}
+// "name:   value  (source)" lines with their values in one column; a row without a name goes on with the one above.
+class Lines {
+ public:
+  void add(const std::string& name, const std::string& value, const std::string& source = {}) {
+    rows_.push_back({name.empty() ? name : printable(name) + ":",
+                     printable(value, 2000) + (source.empty() ? source : "  (" + printable(source) + ")")});
+  }
+  void add(const std::string& name, const std::vector<std::string>& values) {
+    for (std::size_t i = 0; i < values.size(); ++i) add(i == 0 ? name : "", values[i]);
+  }
+  std::string text() const {
+    std::size_t width = 0;
+    for (const auto& [name, value] : rows_) width = std::max(width, name.size());
+    std::string all;
+    for (const auto& [name, value] : rows_) all += name + std::string(width - name.size() + 1, ' ') + value + '\n';
+    return all;
+  }
 
-std::string list(const std::string& title, const std::vector<std::string>& items) {
-  std::string text;
-  for (const std::string& item : items) text += line(text.empty() ? title : "", item);
-  return text;
-}
+ private:
+  std::vector<std::pair<std::string, std::string>> rows_;
+};
 
 std::string as_text(const Inspection& found, bool all_tensors) {
-  std::string text = line("file", found.path) + line("kind", found.kind + ", " + found.description);
-  text += line("runs", found.runnable ? "yes" : "no");
-  text += line("size", std::to_string(found.file_size) + " bytes");
-  for (const Finding& finding : found.findings) text += line(finding.name, finding.value, finding.source);
-  if (found.parameters > 0) text += line("parameters", std::to_string(found.parameters));
-  text += list("classes", found.classes);
-  text += list("operators", found.operators);
-  text += list("missing", found.missing_operators);
-  if (!found.tensors.empty()) text += line("tensors", std::to_string(found.tensors.size()));
+  Lines lines;
+  lines.add("file", found.path);
+  lines.add("kind", found.kind + ", " + found.description);
+  lines.add("runs", found.runnable ? "yes" : "no");
+  lines.add("size", std::to_string(found.file_size) + " bytes");
+  for (const Finding& finding : found.findings) lines.add(finding.name, finding.value, finding.source);
+  if (found.parameters > 0) lines.add("parameters", std::to_string(found.parameters));
+  lines.add("classes", found.classes);
+  lines.add("operators", found.operators);
+  lines.add("missing operators", found.missing_operators);
+  if (!found.tensors.empty()) lines.add("tensors", std::to_string(found.tensors.size()));
+  std::string text = lines.text();
   const std::size_t shown = all_tensors ? found.tensors.size() : std::min(found.tensors.size(), kTensorsShown);
   for (std::size_t i = 0; i < shown; ++i) {
     std::string shape;

@@ -15,6 +15,8 @@ namespace ptrun {
 // One flat graph with the weights as constants; If and Loop allowed. Its inputs are the image tensors.
 struct GraphModule {
   std::shared_ptr<torch::jit::Graph> graph;
+  // What the graph's nodes point to: a node inlined from a function names it when it throws. Empty for a graph of ours.
+  std::shared_ptr<const void> owner = nullptr;
 };
 
 // A TorchScript module that cannot be frozen to one graph; runs through LibTorch's interpreter.

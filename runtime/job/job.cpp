@@ -52,6 +52,7 @@ class ProgressReport {
 
 JobSummary run_job(const Model& model, const InputList& inputs, const JobOptions& options) {
   check_outputs(options, model.task());
+  job::check_not_read(options, model.path(), inputs.paths);
   PredictOptions predict = options.predict;
   if (predict.expected_images == 0) predict.expected_images = inputs.paths.size();
 

@@ -3,6 +3,8 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <system_error>
 
 #include "core/text.h"
 #include "output/text_format.h"
@@ -12,11 +14,18 @@
 namespace ptrun {
 namespace {
 
-bool exists(const std::string& path, bool& regular) {
-  struct stat info {};
-  if (::stat(path.c_str(), &info) != 0) return false;
-  regular = S_ISREG(info.st_mode);
-  return true;
+// Also for a link to nothing: a file cannot get that name.
+bool exists(const std::string& path, struct stat& info) {
+  return ::stat(path.c_str(), &info) == 0 || ::lstat(path.c_str(), &info) == 0;
+}
+
+// One spelling for every way to name a file in an existing folder.
+std::filesystem::path one_spelling(const std::string& path) {
+  const std::filesystem::path given(path);
+  std::error_code error;
+  const std::filesystem::path folder =
+      std::filesystem::canonical(given.has_parent_path() ? given.parent_path() : std::filesystem::path("."), error);
+  return error ? given : folder / given.filename();
 }
 
 void check_task(const OutputFormat& format, const std::string& subject, Task task) {
@@ -32,9 +41,12 @@ void check_task(const OutputFormat& format, const std::string& subject, Task tas
 
 void check_file(const std::string& path, const JobOptions& options) {
   const std::string subject = printable(path);
-  bool regular = true;
-  if (exists(path, regular)) {
-    if (regular && !options.force) {
+  struct stat info {};
+  if (exists(path, info)) {
+    if (S_ISDIR(info.st_mode)) {
+      throw Error(ErrorCode::invalid_argument, subject, "is a folder, expected the name of a file");
+    }
+    if ((S_ISREG(info.st_mode) || S_ISLNK(info.st_mode)) && !options.force) {
       throw Error(ErrorCode::invalid_argument, subject,
                   "the output exists already; give another name, or --force to replace it");
     }
@@ -42,7 +54,6 @@ void check_file(const std::string& path, const JobOptions& options) {
   }
   const std::size_t slash = path.rfind('/');
   const std::string folder = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
-  struct stat info {};
   if (::stat(folder.c_str(), &info) != 0) {
     throw Error(ErrorCode::invalid_argument, subject,
                 "the folder " + printable(folder) + " does not exist; make it first");
@@ -65,7 +76,8 @@ std::vector<OutputFormatInfo> output_formats() {
 void check_outputs(const JobOptions& options, std::optional<Task> task) {
   for (auto path = options.outputs.begin(); path != options.outputs.end(); ++path) {
     const OutputFormat& format = output_format_for(*path);
-    if (std::find(options.outputs.begin(), path, *path) != path) {
+    const auto same = [&](const std::string& other) { return one_spelling(other) == one_spelling(*path); };
+    if (std::find_if(options.outputs.begin(), path, same) != path) {
       throw Error(ErrorCode::invalid_argument, printable(*path), "the output is named twice, expected once");
     }
     check_file(*path, options);
@@ -80,6 +92,25 @@ void check_outputs(const JobOptions& options, std::optional<Task> task) {
 }
 
 namespace job {
+
+void check_not_read(const JobOptions& options, const std::string& model, const std::vector<std::string>& images) {
+  for (const std::string& output : options.outputs) {
+    struct stat written {};
+    // Without --force an output that exists is refused anyway; a device is not replaced.
+    if (::stat(output.c_str(), &written) != 0 || !S_ISREG(written.st_mode)) continue;
+    const auto is_output = [&](const std::string& path) {
+      struct stat info {};
+      return ::stat(path.c_str(), &info) == 0 && info.st_dev == written.st_dev && info.st_ino == written.st_ino;
+    };
+    if (is_output(model)) {
+      throw Error(ErrorCode::invalid_argument, printable(output), "the output is the model file; give another name");
+    }
+    if (std::any_of(images.begin(), images.end(), is_output)) {
+      throw Error(ErrorCode::invalid_argument, printable(output),
+                  "the output is one of the images to read; give another name");
+    }
+  }
+}
 
 Outputs::Outputs(const JobOptions& options, const Model& model, const std::vector<std::string>& paths) {
   OutputContext context;

@@ -12,6 +12,9 @@
 
 namespace ptrun::job {
 
+// Throws invalid_argument when an output would replace the model or an image of this job.
+void check_not_read(const JobOptions& options, const std::string& model, const std::vector<std::string>& images);
+
 // One thread. Throws output_failed, and what write_stdout throws.
 class Outputs {
  public:

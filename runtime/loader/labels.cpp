@@ -80,6 +80,17 @@ const LabelSet* find_set(const ModelTables& tables, std::string_view name) {
   return nullptr;
 }
 
+std::shared_ptr<const archive::ByteSource> open_labels(const std::string& path) {
+  try {
+    return archive::open_file(path);
+  } catch (const Error& error) {
+    // The archive's words speak of a model file.
+    const std::string& problem = error.problem();
+    throw Error(ErrorCode::invalid_argument, error.subject(),
+                problem.substr(0, problem.find(", expected")) + ", expected a file with one label a line, or JSON");
+  }
+}
+
 }  // namespace
 
 Labels read_labels(const archive::ByteSource& source) {
@@ -113,7 +124,7 @@ void resolve_labels(const LoadOptions& options, const ModelFacts& sidecar, const
   const std::int64_t classes = classes_of(model.signature);
   const auto fits = [&](std::size_t count) { return classes < 0 || static_cast<std::int64_t>(count) == classes; };
   if (!options.labels_file.empty()) {
-    Labels labels = read_labels(*archive::open_file(options.labels_file));
+    Labels labels = read_labels(*open_labels(options.labels_file));
     if (!fits(labels.names.size())) {
       throw Error(ErrorCode::invalid_argument, options.labels_file,
                   "holds " + std::to_string(labels.names.size()) + " labels, but the model has " +

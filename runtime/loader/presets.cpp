@@ -37,7 +37,7 @@ const PublishedWeights& named_weights(const std::string& name, const ModelTables
   const std::string near = nearest_match(name, names);
   throw Error(ErrorCode::invalid_argument, "preset " + printable(name),
               "is not known" + (near.empty() ? std::string() : "; did you mean " + near + "?") +
-                  " Known presets: " + join_some(names, names.size()));
+                  "; known presets: " + join_some(names, names.size()));
 }
 
 }  // namespace

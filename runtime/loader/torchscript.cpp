@@ -164,7 +164,7 @@ void load_torchscript(const LoadRequest& request, Model::Impl& model) {
   if (graph) torchscript::retarget_devices(*graph, Device{});
   torchscript::check_allocations(*readable, subject);
   if (graph) {
-    model.module = GraphModule{graph};
+    model.module = GraphModule{graph, module->_ivalue()->compilation_unit()};
   } else {
     model.module = ScriptModule{module};
     model.notes.push_back("runs through LibTorch's interpreter as it is, because " + why_not);

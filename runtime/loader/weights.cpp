@@ -105,7 +105,7 @@ Recognised forced(const LoadRequest& request, const WeightTable& table) {
   const std::string near = nearest_match(name, known);
   throw Error(ErrorCode::invalid_argument, "architecture " + printable(name),
               "is not known" + (near.empty() ? std::string() : "; did you mean " + near + "?") +
-                  " Known: " + join_some(known, known.size()));
+                  "; known: " + join_some(known, known.size()));
 }
 
 Recognised recognise(const LoadRequest& request, const WeightTable& table) {

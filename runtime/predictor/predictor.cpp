@@ -1,5 +1,6 @@
 #include "ptrun/predictor.h"
 
+#include <algorithm>
 #include <future>
 #include <system_error>
 #include <thread>
@@ -10,6 +11,7 @@
 #include "image/image.h"
 #include "predictor/queue.h"
 #include "predictor/worker.h"
+#include "preprocess/preprocess.h"
 #include "ptrun/error.h"
 #include "task/task.h"
 
@@ -49,6 +51,10 @@ int choose_batch_size(const Model& model, const PredictOptions& options) {
           std::to_string(options.batch_size) + " was given, expected 1: this model's batch is fixed to one image");
     }
     return 1;
+  }
+  // More places than images would only be padding.
+  if (options.batch_size > 0 && options.expected_images > 0) {
+    return static_cast<int>(std::min(static_cast<std::size_t>(options.batch_size), options.expected_images));
   }
   if (options.batch_size > 0) return options.batch_size;
   return options.expected_images >= kManyImages ? kThroughputBatch : 1;
@@ -110,6 +116,7 @@ struct Predictor::Impl {
 
   static ExecutorOptions executor_options(const Model& model, const PredictOptions& options) {
     check_options(options);
+    if (!model.signature().preprocesses_itself) check_preset(model.preset().values);
     check_input_size(model);
     if (model.signature().form == InputForm::named) {
       throw Error(ErrorCode::unsupported, model.path(),

@@ -78,6 +78,27 @@ TEST_F(FailuresTest, AModelThatCannotBeLoaded) {
   expect_refused(run({"predict", cat, cat}), 3, "cat.jpg: ");
 }
 
+TEST_F(FailuresTest, AModelThatThrowsIsARowForEachImage) {
+  // Its first linear layer fits no picture of this size.
+  const Finished finished = run({"predict", PTRUN_TEST_DATA "/torchscript/large_record.pt", kPhotos + "/cat.jpg",
+                                 kPhotos + "/rocket.jpg", "--input-size", "32", "--quiet"});
+  EXPECT_EQ(finished.code, 1);
+  const auto found = rows(finished.out);
+  ASSERT_EQ(found.size(), 2U);
+  for (const auto& row : found) {
+    EXPECT_EQ(row["stage"], "model");
+    EXPECT_THAT(row["error"].get<std::string>(), HasSubstr("shapes cannot be multiplied"));
+  }
+}
+
+TEST_F(FailuresTest, WrongOptionsAreKnownBeforeTheFirstRow) {
+  const std::string cat = kPhotos + "/cat.jpg";
+  expect_refused(predict({cat, "--labels", path("gone.txt")}), 2, "gone.txt: ");
+  expect_refused(predict({cat, "--resize-backend", "tensor"}), 2, "resize_backend: ");
+  // More places than images: one image needs one.
+  EXPECT_EQ(predict({cat, "--batch-size", "4096", "--quiet"}).code, 0);
+}
+
 TEST_F(FailuresTest, AFullDiskIsExitCodeFour) {
   ProcessOptions full;
   full.output_file = "/dev/full";

@@ -14,15 +14,6 @@
 namespace ptrun::job {
 namespace {
 
-using FolderId = std::pair<dev_t, ino_t>;
-
-bool folder_id(const std::string& path, FolderId& id) {
-  struct stat info {};
-  if (::stat(path.c_str(), &info) != 0 || !S_ISDIR(info.st_mode)) return false;
-  id = {info.st_dev, info.st_ino};
-  return true;
-}
-
 // `above`: the folders on the way from the root to here; a link to one of them would never end.
 void walk(const std::string& path, std::vector<FolderId>& above, Listing& listing) {
   FolderId id;
@@ -66,6 +57,13 @@ FolderEntry::Kind kind_of(const std::string& folder, const dirent& entry) {
 }
 
 }  // namespace
+
+bool folder_id(const std::string& path, FolderId& id) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0 || !S_ISDIR(info.st_mode)) return false;
+  id = {info.st_dev, info.st_ino};
+  return true;
+}
 
 bool read_folder(const std::string& path, std::vector<FolderEntry>& entries) {
   const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir(path.c_str()), ::closedir);

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "core/text.h"
 #include "job/source/source.h"
@@ -13,8 +14,8 @@
 namespace ptrun::job {
 namespace {
 
-// Deeper nesting of folders under ** is a loop of links.
-constexpr std::size_t kDeepestFolder = 100;
+// Of folders below each other that a glob names.
+constexpr std::size_t kDeepestFolder = 1000;
 
 bool has_wildcard(std::string_view text) { return text.find_first_of("*?[") != std::string_view::npos; }
 
@@ -54,6 +55,14 @@ class Matcher {
     std::vector<FolderEntry> entries;
     if (!read_folder(folder.empty() ? "." : folder, entries)) return;
     if (name == "**") {
+      // A link to a folder on the way here would never end.
+      std::pair<FolderId, std::size_t> place{{}, part};
+      if (!folder_id(folder.empty() ? "." : folder, place.first)) return;
+      if (std::find(above_.begin(), above_.end(), place) != above_.end()) {
+        ++listing_.skipped["folder loop"];
+        return;
+      }
+      above_.push_back(place);
       // ** stands for no folder, or for one more and ** again.
       if (part + 1 < parts_.size()) match(folder, part + 1, depth);
       for (const FolderEntry& entry : entries) {
@@ -62,6 +71,7 @@ class Matcher {
         if (entry.kind == FolderEntry::Kind::folder) match(path, part, depth + 1);
         if (entry.kind == FolderEntry::Kind::file && part + 1 == parts_.size()) found(path, false, part, depth);
       }
+      above_.pop_back();
       return;
     }
     for (const FolderEntry& entry : entries) {
@@ -94,6 +104,7 @@ class Matcher {
   Listing& listing_;
   bool any_depth_;
   std::size_t matches_ = 0;
+  std::vector<std::pair<FolderId, std::size_t>> above_;  // folders between the root and here under each **
 };
 
 }  // namespace

@@ -25,7 +25,13 @@ struct Descriptor {
   int value;
 };
 
-void add_path(std::string& path, char separator, Listing& listing) {
+void add_path(std::string& path, char separator, const std::string& subject, Listing& listing) {
+  if (path.find('\0') != std::string::npos) {
+    throw Error(
+        ErrorCode::invalid_argument, subject,
+        "a NUL byte was found, expected one path a line; a list with NUL between the paths needs -0, an image is "
+        "given by its name");
+  }
   if (separator == '\n' && !path.empty() && path.back() == '\r') path.pop_back();
   if (!path.empty()) listing.paths.push_back(path);
   path.clear();
@@ -56,11 +62,11 @@ void read_paths(int descriptor, char separator, const std::string& subject, List
         continue;
       }
       if (std::exchange(first, false) && path.rfind(kByteOrderMark, 0) == 0) path.erase(0, kByteOrderMark.size());
-      add_path(path, separator, listing);
+      add_path(path, separator, subject, listing);
     }
   }
   if (first && path.rfind(kByteOrderMark, 0) == 0) path.erase(0, kByteOrderMark.size());
-  add_path(path, separator, listing);
+  add_path(path, separator, subject, listing);
 }
 
 bool is_list(const std::string& source) { return source.size() > 1 && source.front() == '@'; }

@@ -1,10 +1,13 @@
 // Kinds of sources, one file each, in one table (source.cpp).
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstddef>
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "ptrun/job.h"
@@ -46,6 +49,10 @@ void list_glob(const std::string& source, Listing& listing);
 void read_paths(int descriptor, char separator, const std::string& subject, Listing& listing);
 
 // A name in a folder and what it is, links followed.
+// Device and number of a folder: the same however it is reached. Returns false when `path` is no folder.
+using FolderId = std::pair<dev_t, ino_t>;
+bool folder_id(const std::string& path, FolderId& id);
+
 struct FolderEntry {
   enum class Kind { file, folder, other };
   std::string name;

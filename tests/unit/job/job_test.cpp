@@ -245,5 +245,23 @@ TEST_F(JobTest, OutputsAreCheckedBeforeAnyWork) {
   EXPECT_EQ(text(path("there.jsonl")), "old\n");
 }
 
+TEST_F(JobTest, AnOutputNeverReplacesWhatTheJobReads) {
+  JobOptions twice = to_file(path("x.csv"));
+  twice.outputs.push_back(path("./x.csv"));
+  EXPECT_THAT(message_of(twice), HasSubstr("named twice"));
+  std::filesystem::create_directory(path("folder.csv"));
+  EXPECT_THAT(message_of(to_file(path("folder.csv"))), HasSubstr("is a folder"));
+  std::filesystem::create_symlink("nothing", path("link.csv"));
+  EXPECT_THAT(message_of(to_file(path("link.csv"))), HasSubstr("the output exists already"));
+
+  test::write_file(path("photo.jsonl"), "a photo");
+  InputList inputs;
+  inputs.paths = {path("photo.jsonl")};
+  JobOptions force = to_file(path("./photo.jsonl"));
+  force.force = true;
+  EXPECT_THROW(run_job(model_, inputs, force), Error);
+  EXPECT_EQ(text(path("photo.jsonl")), "a photo");
+}
+
 }  // namespace
 }  // namespace ptrun

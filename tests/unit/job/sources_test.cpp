@@ -175,6 +175,15 @@ TEST_F(SourcesTest, LinksAreFollowedAndLoopsEnd) {
   EXPECT_EQ(skipped("folder loop"), 4U);
 }
 
+TEST_F(SourcesTest, LoopsUnderAGlobEnd) {
+  touch("real/deep/a.jpg");
+  fs::create_directory_symlink("..", path("real/deep/up"));
+  fs::create_directory_symlink("..", path("real/deep/too"));
+  EXPECT_THAT(list(path("**/*.jpg")), ElementsAre("real/deep/a.jpg"));
+  EXPECT_GE(skipped("folder loop"), 2U);
+  EXPECT_THAT(list(path("real/**/**/*.jpg")), testing::Contains("real/deep/a.jpg"));
+}
+
 TEST_F(SourcesTest, NamesOfAnyBytes) {
   const std::string longest = std::string(251, 'n') + ".jpg";
   const std::vector<std::string> names = {"new\nline.jpg", "caf\xE9.jpg",     "two  spaces.jpg",
@@ -250,6 +259,8 @@ TEST_F(StandardInputTest, LinesOrNulSeparated) {
   EXPECT_THAT(read(std::string("new\nline.jpg\0cr\r\0last.jpg", 25), true),
               ElementsAre("new\nline.jpg", "cr\r", "last.jpg"));
   EXPECT_THAT(read("", false), ElementsAre());
+  // An image instead of its name.
+  EXPECT_THROW(read(std::string("\xFF\xD8\xFF\xE0\0\x10JFIF\n", 11), false), Error);
 }
 
 TEST_F(StandardInputTest, OnlyOnce) {

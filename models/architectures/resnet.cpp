@@ -92,7 +92,8 @@ Value build(GraphBuilder& g, const Weights& w, Value x) {
   for (std::size_t stage = 1; stage <= 4; ++stage) {
     const Weights layer = w / layer_name(stage);
     // By number and not by items(): a gap in the numbers is a missing block, not a shorter network.
-    for (std::size_t i = 0; i < layer.count(); ++i) {
+    const std::size_t blocks = layer.count();
+    for (std::size_t i = 0; i < blocks; ++i) {
       x = residual_block(g, layer / std::to_string(i), x, stage > 1 && i == 0 ? 2 : 1);
     }
   }

@@ -84,6 +84,11 @@ at::Tensor TensorReader::read(std::size_t index, const std::string& name) {
   if (quantized) tensor = dequantize(info, tensor.to(at::kFloat), name);
   if (info.conjugate) tensor = tensor.conj().resolve_conj();
   if (info.negative) tensor = tensor.neg();
+  if (tensor.is_floating_point() && tensor.scalar_type() != at::kFloat) {
+    // A copy for each name, also where names share one storage.
+    charge(static_cast<std::uint64_t>(tensor.numel()) * sizeof(float), name);
+    tensor = tensor.to(at::kFloat);
+  }
   return tensor;
 }
 

@@ -194,6 +194,17 @@ ScriptArchive read_script_archive(std::shared_ptr<const archive::ByteSource> sou
     archive::fail_limit(zip.source().name(), "the tensors take ", human_bytes(read.tensor_bytes), ", the limit is ",
                         human_bytes(memory_limit), "; raise LoadOptions::constant_memory_limit");
   }
+  // Compressed records are inflated whether or not a tensor names them.
+  std::uint64_t inflated = 0;
+  for (const archive::ZipEntry& entry : zip.entries()) {
+    const std::string_view name = zip.short_name(entry);
+    if (entry.deflated && (name.rfind("data/", 0) == 0 || name.rfind("constants/", 0) == 0)) inflated += entry.size;
+  }
+  if (inflated > read.tensor_bytes) {
+    archive::fail_limit(zip.source().name(), "compressed records inflate to ", human_bytes(inflated),
+                        ", but its tensors take ", human_bytes(read.tensor_bytes),
+                        "; it holds records that no tensor names, save the module again");
+  }
   read.code = read_code(zip);
   read.extra = read_extra(zip);
   read.traced_inputs = read_traced_inputs(zip);

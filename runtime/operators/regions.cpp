@@ -7,8 +7,10 @@ void check_regions(const at::Tensor& input, const at::Tensor& rois, std::int64_t
   TORCH_CHECK(input.dim() == 4, name, ": input is ", input.sizes(), ", expected [N, C, H, W]");
   TORCH_CHECK(rois.dim() == 2 && rois.size(1) == 5, name, ": rois are ", rois.sizes(), ", expected [K, 5]");
   TORCH_CHECK(input.scalar_type() == rois.scalar_type(), name, ": input and rois differ in dtype");
-  TORCH_CHECK(pooled_height > 0 && pooled_width > 0, name, ": pooled size ", pooled_height, " x ", pooled_width,
-              ", expected positive numbers");
+  // A bound, so that products of the two cannot overflow.
+  constexpr std::int64_t kLargestSide = 1 << 16;
+  TORCH_CHECK(pooled_height > 0 && pooled_width > 0 && pooled_height <= kLargestSide && pooled_width <= kLargestSide,
+              name, ": pooled size ", pooled_height, " x ", pooled_width, ", expected 1 to ", kLargestSide);
   if (rois.size(0) == 0) return;
   const at::Tensor index = rois.select(1, 0);
   const bool inside = at::logical_and(index.ge(0), index.lt(input.size(0))).all().item<bool>();

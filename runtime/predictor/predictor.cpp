@@ -6,6 +6,7 @@
 #include <thread>
 #include <utility>
 
+#include "core/text.h"
 #include "core/thread_plan.h"
 #include "executor/executor.h"
 #include "image/image.h"
@@ -25,6 +26,7 @@ constexpr std::size_t kManyImages = 32;
 constexpr int kThroughputBatch = 2;
 constexpr int kLargestBatch = 4096;
 constexpr int kMostWorkers = 1024;
+constexpr double kLargestSlots = 8.0 * (1ULL << 30U);  // bytes of input tensors, all workers together
 
 void check_range(const char* field, long long value, long long first, long long last) {
   if (value >= first && value <= last) return;
@@ -99,6 +101,8 @@ struct Predictor::Impl {
         plan(plan_threads({usable_cpus(), options.expected_images, options.workers, options.threads_per_worker})),
         queue(2 * static_cast<std::size_t>(plan.workers) * static_cast<std::size_t>(executor.batch_size())),
         shared{model, options, executor, *head, queue, plan.threads_per_worker, {}, {}} {
+    check_slots();
+    threads.reserve(static_cast<std::size_t>(plan.workers));
     try {
       for (int i = 0; i < plan.workers; ++i) threads.emplace_back(run_worker, std::ref(shared));
     } catch (const std::system_error& error) {
@@ -112,6 +116,20 @@ struct Predictor::Impl {
   ~Impl() {
     answer_queued();
     stop();
+  }
+
+  // The inputs of all workers, before a thread allocates its own.
+  void check_slots() const {
+    if (model.signature().form == InputForm::list_chw) return;
+    const Preset& preset = model.preset().values;
+    const double bytes =
+        3.0 * sizeof(float) * preset.input_height * preset.input_width * executor.batch_size() * plan.workers;
+    if (bytes <= kLargestSlots) return;
+    throw Error(ErrorCode::invalid_argument, "batch_size",
+                std::to_string(plan.workers) + " workers with batches of " + std::to_string(executor.batch_size()) +
+                    " images of this size take " + human_bytes(static_cast<std::uint64_t>(bytes)) + ", the limit is " +
+                    human_bytes(static_cast<std::uint64_t>(kLargestSlots)) +
+                    "; use a smaller batch, input size or fewer workers");
   }
 
   static ExecutorOptions executor_options(const Model& model, const PredictOptions& options) {

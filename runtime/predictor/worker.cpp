@@ -55,6 +55,8 @@ class Worker {
     decode_options_.limits.pixels = shared.options.max_image_pixels;
     decode_options_.exif = preset_.exif;
     decode_options_.color = preset_.color;
+    waiting_.reserve(capacity_);
+    outcomes_.reserve(capacity_);
     if (!as_list_) {
       slot_ =
           at::empty({static_cast<std::int64_t>(capacity_), 3, preset_.input_height, preset_.input_width}, at::kFloat);
@@ -193,6 +195,7 @@ class Worker {
 
   void run_alone(std::size_t place) {
     std::string problem;
+    if (!outcomes_[place].ok()) return;  // the head had refused this image before it threw
     try {
       // A head that threw may have left half an answer.
       std::vector<Outcome> alone(1);
@@ -246,7 +249,19 @@ void run_worker(WorkerShared& shared) {
   pthread_sigmask(SIG_BLOCK, &all, nullptr);
   set_own_openmp_threads(shared.threads_per_worker);
   const c10::InferenceMode inference;
-  Worker(shared).run();
+  std::string problem;
+  try {
+    Worker(shared).run();
+    return;
+  } catch (const std::exception& error) {
+    problem = std::string("the worker could not go on: ") + error.what();
+  }
+  // Nobody waits for ever, and no exception leaves the thread.
+  while (std::optional<Request> request = shared.queue.pop()) {
+    Outcome outcome;
+    outcome.failure = {Stage::model, subject_of(request->input) + ": " + problem};
+    request->done(std::move(outcome));
+  }
 }
 
 }  // namespace ptrun

@@ -95,6 +95,10 @@ TEST_F(FailuresTest, WrongOptionsAreKnownBeforeTheFirstRow) {
   const std::string cat = kPhotos + "/cat.jpg";
   expect_refused(predict({cat, "--labels", path("gone.txt")}), 2, "gone.txt: ");
   expect_refused(predict({cat, "--resize-backend", "tensor"}), 2, "resize_backend: ");
+  // 64 images of 4096 x 4096 for each of two workers: 24 GiB of input tensors.
+  std::vector<std::string> many(64, cat);
+  many.insert(many.end(), {"--batch-size", "64", "--input-size", "4096", "--workers", "2"});
+  expect_refused(predict(many), 2, "batch_size: ");
   // More places than images: one image needs one.
   EXPECT_EQ(predict({cat, "--batch-size", "4096", "--quiet"}).code, 0);
 }

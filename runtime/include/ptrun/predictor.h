@@ -86,7 +86,8 @@ class PTRUN_API Predictor {
 
   using Callback = std::function<void(Outcome&&)>;
   // Queues `input` and returns; blocks while the queue is full (back-pressure). `done` is called exactly once,
-  // from a worker thread, in completion order; it must not throw and must not call this predictor's predict().
+  // in completion order, from a worker thread or, for what is cancelled, from the thread that cancels or destroys; it
+  // must not throw and must not call this predictor's predict().
   void submit(Input input, Callback done);
   // Queued inputs that have not been started are answered with a cancelled failure.
   void cancel();

@@ -185,7 +185,7 @@ TEST(LoadWeights, LabelFiles) {
   options.labels_file = scratch.write("bad.json", "[\"a\"");
   EXPECT_THAT(error_of(data("tiny.pth"), options).what(), HasSubstr("not well-formed JSON"));
   options.labels_file = "/no/such/labels.txt";
-  EXPECT_EQ(error_of(data("tiny.pth"), options).code(), ErrorCode::not_found);
+  EXPECT_EQ(error_of(data("tiny.pth"), options).code(), ErrorCode::invalid_argument);
 }
 
 TEST(LoadWeights, UnknownTaskIsAnsweredWithTheKnownOnes) {

@@ -87,6 +87,10 @@ TEST(Operators, RefuseWhatDoesNotFit) {
   EXPECT_NO_THROW(operators::roi_pool(image, rois({0, NAN, -1e30F, 1e30F, 2}), 1.0, 2, 2));
   EXPECT_NO_THROW(operators::ps_roi_pool(at::zeros({1, 4, 4, 4}), rois({0, NAN, -1e30F, 1e30F, 2}), 1.0, 2, 2));
   EXPECT_ANY_THROW(operators::ps_roi_align(image, rois({0, 0, 0, 2, 2}), 1.0, 2, 2, 2));
+  // A product of the two sides that overflows to 0.
+  constexpr std::int64_t kHuge = std::int64_t{1} << 32;
+  EXPECT_ANY_THROW(operators::ps_roi_align(image, rois({0, 0, 0, 2, 2}), 1.0, kHuge, kHuge, 2));
+  EXPECT_ANY_THROW(operators::ps_roi_pool(image, rois({0, 0, 0, 2, 2}), 1.0, kHuge, kHuge));
   EXPECT_ANY_THROW(operators::nms(at::zeros({3, 5}), at::zeros({3}), 0.5));
   EXPECT_ANY_THROW(operators::nms(at::zeros({3, 4}), at::zeros({2}), 0.5));
 }

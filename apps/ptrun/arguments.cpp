@@ -39,6 +39,8 @@ class LiteralValues final : public cxxopts::Value {
   explicit LiteralValues(std::vector<std::string>& store) : store_(&store) {}
   std::shared_ptr<Value> clone() const override { return std::make_shared<LiteralValues>(*this); }
   void parse(const std::string& text) const override { store_->push_back(text); }
+  // Overrides cxxopts 3.2 and later (Debian 13); 3.0 has no such function, so the keyword cannot stand here.
+  void add(const std::string& text) const { store_->push_back(text); }  // NOLINT(modernize-use-override)
   void parse() const override {}
   bool has_default() const override { return false; }
   bool is_container() const override { return true; }

@@ -10,8 +10,8 @@
 #include "loader/labels.h"
 #include "loader/presets.h"
 #include "loader/sidecar.h"
-#include "loader/torchscript_allow.h"
-#include "loader/torchscript_scan.h"
+#include "loader/torchscript/allow.h"
+#include "loader/torchscript/scan.h"
 #include "ptrun/error.h"
 
 namespace ptrun {

@@ -115,9 +115,8 @@ TEST(LayersTest, LibTorchIsSeenOnlyByItsRoomsAndJitOnlyByThree) {
       if (!is_libtorch(include)) continue;
       EXPECT_TRUE(room.torch) << where(include) << "; " << name << " is a room without LibTorch";
       const bool jit = include.target.rfind("<torch/csrc/jit", 0) == 0;
-      const bool may_jit = name == "graph" || name == "executor" ||
-                           include.file.rfind("runtime/loader/torchscript", 0) == 0 ||
-                           include.file.rfind("runtime/loader/signature_from_script", 0) == 0;
+      const bool may_jit =
+          name == "graph" || name == "executor" || include.file.rfind("runtime/loader/torchscript/", 0) == 0;
       EXPECT_TRUE(!jit || may_jit) << where(include)
                                    << "; torch/csrc/jit belongs to graph, executor and the TorchScript loader";
     }

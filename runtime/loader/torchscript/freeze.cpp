@@ -13,7 +13,7 @@
 #include <utility>
 
 #include "core/text.h"
-#include "loader/torchscript_program.h"
+#include "loader/torchscript/program.h"
 
 namespace ptrun::torchscript {
 namespace {

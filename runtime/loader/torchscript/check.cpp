@@ -7,8 +7,8 @@
 #include <unordered_map>
 
 #include "core/text.h"
-#include "loader/torchscript_allow.h"
-#include "loader/torchscript_program.h"
+#include "loader/torchscript/allow.h"
+#include "loader/torchscript/program.h"
 #include "ptrun/error.h"
 
 namespace ptrun::torchscript {

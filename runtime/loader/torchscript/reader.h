@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "loader/torchscript_scan.h"
+#include "loader/torchscript/scan.h"
 
 namespace ptrun::torchscript {
 

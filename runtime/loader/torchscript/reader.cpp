@@ -1,4 +1,4 @@
-#include "loader/torchscript_reader.h"
+#include "loader/torchscript/reader.h"
 
 #include <zlib.h>
 

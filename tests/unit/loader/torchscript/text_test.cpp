@@ -1,9 +1,9 @@
-#include "loader/torchscript_text.h"
+#include "loader/torchscript/text.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "loader/torchscript_allow.h"
+#include "loader/torchscript/allow.h"
 #include "ptrun/error.h"
 
 namespace ptrun::torchscript {

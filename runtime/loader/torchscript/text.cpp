@@ -1,4 +1,4 @@
-#include "loader/torchscript_text.h"
+#include "loader/torchscript/text.h"
 
 #include <algorithm>
 #include <array>

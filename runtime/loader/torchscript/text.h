@@ -51,7 +51,7 @@ std::vector<std::string> operators_in(const std::vector<CodeFile>& files, const 
 
 // Refuses, before LibTorch compiles anything: state methods, which would run during the load (bad_model), nesting and
 // constants that would exhaust memory (limit_exceeded) and, unless `trust`, operators outside of the allow-list
-// (unsupported). `subject` is the model file. Defined in torchscript_text_check.cpp.
+// (unsupported). `subject` is the model file. Defined in text_check.cpp.
 void check_text(const std::vector<CodeFile>& files, const std::string& subject, bool trust);
 
 }  // namespace ptrun::torchscript

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "archive/zip.h"
-#include "loader/torchscript_text.h"
+#include "loader/torchscript/text.h"
 
 namespace ptrun::torchscript {
 

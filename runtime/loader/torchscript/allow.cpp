@@ -1,4 +1,4 @@
-#include "loader/torchscript_allow.h"
+#include "loader/torchscript/allow.h"
 
 #include <algorithm>
 #include <array>

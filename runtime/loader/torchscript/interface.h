@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "loader/torchscript_scan.h"
+#include "loader/torchscript/scan.h"
 #include "ptrun/prediction.h"
 #include "ptrun/signature.h"
 

@@ -4,7 +4,7 @@
 
 #include <string_view>
 
-#include "loader/torchscript_program.h"
+#include "loader/torchscript/program.h"
 
 namespace ptrun::torchscript {
 namespace {

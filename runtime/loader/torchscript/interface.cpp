@@ -1,4 +1,4 @@
-#include "loader/signature_from_script.h"
+#include "loader/torchscript/interface.h"
 
 #include <ATen/ATen.h>
 #include <torch/csrc/jit/ir/constants.h>

@@ -7,8 +7,8 @@
 #include <unordered_set>
 
 #include "core/text.h"
-#include "loader/torchscript_allow.h"
-#include "loader/torchscript_text.h"
+#include "loader/torchscript/allow.h"
+#include "loader/torchscript/text.h"
 #include "ptrun/error.h"
 
 namespace ptrun::torchscript {

@@ -1,4 +1,4 @@
-#include "loader/torchscript_program.h"
+#include "loader/torchscript/program.h"
 
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
@@ -12,7 +12,7 @@
 #include <set>
 
 #include "graph/jit_api.h"
-#include "loader/torchscript_allow.h"
+#include "loader/torchscript/allow.h"
 #include "operators/operators.h"
 #include "ptrun/error.h"
 

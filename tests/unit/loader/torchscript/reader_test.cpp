@@ -1,4 +1,4 @@
-#include "loader/torchscript_reader.h"
+#include "loader/torchscript/reader.h"
 
 #include <caffe2/serialize/inline_container.h>
 #include <gmock/gmock.h>

@@ -1,4 +1,4 @@
-#include "loader/torchscript_scan.h"
+#include "loader/torchscript/scan.h"
 
 #include <algorithm>
 #include <array>

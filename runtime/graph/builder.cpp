@@ -43,6 +43,10 @@ Value GraphBuilder::Impl::with(Value value, Known facts) {
   return value;
 }
 
+void GraphBuilder::Impl::use(const WeightTable::Entry* entry) {
+  if (entry != nullptr) used[static_cast<std::size_t>(entry - table->entries().data())] = true;
+}
+
 void GraphBuilder::Impl::mismatch(const std::string& name, const std::string& expectation) {
   const WeightTable::Entry* entry = table->find(name);
   mismatched.push_back(printable(name) + " has shape " + (entry ? shape_text(entry->shape) : "[]") + ", expected " +
@@ -59,7 +63,7 @@ Value GraphBuilder::Impl::weight(const Weights& w, std::string_view name) {
   if (entry == nullptr) {
     missing.push_back(full);
   } else {
-    used[static_cast<std::size_t>(entry - table->entries().data())] = true;
+    use(entry);
     if (provider) {
       tensor = provider(*entry).detach();
       if (tensor.is_floating_point() && tensor.scalar_type() != at::kFloat) tensor = tensor.to(at::kFloat);
@@ -106,6 +110,16 @@ void GraphBuilder::output(Value value, std::string_view name) {
 }
 
 Value GraphBuilder::weight(const Weights& w, std::string_view name) { return impl_->weight(w, name); }
+
+void GraphBuilder::skip(const Weights& w) {
+  impl_->use(impl_->table->find(w.prefix()));
+  for (const std::size_t index : impl_->table->below(w.prefix())) impl_->used[index] = true;
+}
+
+Value GraphBuilder::weight(const Weights& w, std::string_view name, const std::vector<std::int64_t>& shape) {
+  return impl_->parameter(w, name, shape);
+}
+
 Value GraphBuilder::constant(double value) { return Value(impl_->graph->insertConstant(c10::IValue(value))); }
 Value GraphBuilder::constant(std::int64_t value) { return Value(impl_->graph->insertConstant(c10::IValue(value))); }
 

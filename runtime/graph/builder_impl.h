@@ -38,6 +38,7 @@ struct GraphBuilder::Impl {
   struct Known {
     std::int64_t channels = 0;  // size of dimension 1, 0: unknown
     std::int64_t pixels = 0;    // height * width where fixed, 0: unknown
+    std::int64_t last = 0;      // size of the last dimension, 0: unknown
   };
 
   const WeightTable* table;
@@ -56,6 +57,8 @@ struct GraphBuilder::Impl {
   static Value wrap(torch::jit::Value* value) { return Value(value); }
   Known known_of(Value value) const;
   Value with(Value value, Known known);
+  // Marks the table's entry as known to the network; null is no entry.
+  void use(const WeightTable::Entry* entry);
   jit::Operand operand(const Argument& argument);
   std::vector<jit::Operand> operands(const std::vector<Argument>& arguments);
 

@@ -7,7 +7,7 @@
 namespace ptrun {
 namespace {
 
-std::vector<std::int64_t> pair_of(std::int64_t value) { return {value, value}; }
+std::vector<std::int64_t> pair_of(const Extent2d& value) { return {value.height, value.width}; }
 
 std::string full_name(const Weights& w, std::string_view name) {
   return w.prefix().empty() ? std::string(name) : w.prefix() + "." + std::string(name);
@@ -52,22 +52,23 @@ Value GraphBuilder::batch_norm(const Weights& w, Value x, double eps) {
   return impl_->with(op("aten::batch_norm", {x, weight, bias, mean, variance, false, 0.1, eps, true}), known);
 }
 
-Value GraphBuilder::linear(const Weights& w, Value x) {
-  const std::int64_t out = w.size("weight", 0);
+Value GraphBuilder::linear(const Weights& w, Value x, std::string_view weight, std::string_view bias) {
+  const std::int64_t out = w.size(weight, 0);
   const Impl::Known known = impl_->known_of(x);
-  const Value weight = impl_->parameter(w, "weight", {-1, or_any(known.pixels == 1 ? known.channels : 0)});
-  Argument bias;
-  if (w.has("bias")) bias = impl_->parameter(w, "bias", {or_any(out)});
-  return impl_->with(op("aten::linear", {x, weight, bias}), {out, 1});
+  const std::int64_t in = known.last > 0 ? known.last : known.pixels == 1 ? known.channels : 0;
+  const Value matrix = impl_->parameter(w, weight, {-1, or_any(in)});
+  Argument offset;
+  if (w.has(bias)) offset = impl_->parameter(w, bias, {or_any(out)});
+  return impl_->with(op("aten::linear", {x, matrix, offset}), {out, 1, out});
 }
 
 Value GraphBuilder::layer_norm(const Weights& w, Value x, double eps) {
-  const auto shape = w.shape("weight");
-  const Value weight = impl_->weight(w, "weight");
-  const std::vector<std::int64_t> sizes = shape.value_or(std::vector<std::int64_t>{1});
+  const Impl::Known known = impl_->known_of(x);
+  const Value weight = known.last > 0 ? impl_->parameter(w, "weight", {known.last}) : impl_->weight(w, "weight");
+  const std::vector<std::int64_t> sizes = w.shape("weight").value_or(std::vector<std::int64_t>{1});
   Argument bias;
   if (w.has("bias")) bias = impl_->parameter(w, "bias", sizes);
-  return op("aten::layer_norm", {x, sizes, weight, bias, eps, true});
+  return impl_->with(op("aten::layer_norm", {x, sizes, weight, bias, eps, true}), known);
 }
 
 Value GraphBuilder::relu(Value x) { return impl_->with(op("aten::relu", {x}), impl_->known_of(x)); }
@@ -79,6 +80,7 @@ Value GraphBuilder::silu(Value x) { return impl_->with(op("aten::silu", {x}), im
 Value GraphBuilder::hardswish(Value x) { return impl_->with(op("aten::hardswish", {x}), impl_->known_of(x)); }
 Value GraphBuilder::hardsigmoid(Value x) { return impl_->with(op("aten::hardsigmoid", {x}), impl_->known_of(x)); }
 Value GraphBuilder::sigmoid(Value x) { return impl_->with(op("aten::sigmoid", {x}), impl_->known_of(x)); }
+Value GraphBuilder::tanh(Value x) { return impl_->with(op("aten::tanh", {x}), impl_->known_of(x)); }
 Value GraphBuilder::gelu(Value x) { return impl_->with(op("aten::gelu", {x}), impl_->known_of(x)); }
 Value GraphBuilder::softmax(Value x, std::int64_t dim) {
   return impl_->with(op("aten::softmax.int", {x, dim}), impl_->known_of(x));
@@ -95,7 +97,7 @@ Value GraphBuilder::max_pool2d(Value x, const Pool2dOptions& options) {
 Value GraphBuilder::avg_pool2d(Value x, const Pool2dOptions& options) {
   const std::int64_t stride = options.stride > 0 ? options.stride : options.kernel;
   const Value result = op("aten::avg_pool2d", {x, pair_of(options.kernel), pair_of(stride), pair_of(options.padding),
-                                               options.ceil_mode, true});
+                                               options.ceil_mode, options.count_include_pad});
   return impl_->with(result, {impl_->known_of(x).channels, 0});
 }
 
@@ -113,7 +115,10 @@ Value GraphBuilder::mean(Value x, const std::vector<std::int64_t>& dims, bool ke
 Value GraphBuilder::flatten(Value x, std::int64_t start_dim) {
   const Value result = op("aten::flatten.using_ints", {x, start_dim, std::int64_t{-1}});
   const Impl::Known known = impl_->known_of(x);
-  if (start_dim == 1 && known.pixels > 0) return impl_->with(result, {known.channels * known.pixels, 1});
+  if (start_dim == 1 && known.pixels > 0) {
+    const std::int64_t features = known.channels * known.pixels;
+    return impl_->with(result, {features, 1, features});
+  }
   return result;
 }
 

@@ -66,10 +66,18 @@ class PTRUN_API Weights {
   std::string prefix_;
 };
 
+// Height and width of a stride or padding; one number stands for both.
+struct Extent2d {
+  constexpr Extent2d(std::int64_t both) : height(both), width(both) {}  // NOLINT(google-explicit-constructor)
+  constexpr Extent2d(std::int64_t h, std::int64_t w) : height(h), width(w) {}
+  std::int64_t height;
+  std::int64_t width;
+};
+
 struct Conv2dOptions {
-  std::int64_t stride = 1;
-  std::int64_t padding = 0;
-  std::int64_t dilation = 1;
+  Extent2d stride = 1;
+  Extent2d padding = 0;
+  Extent2d dilation = 1;
   std::int64_t groups = 0;       // 0: from the weight's shape and the channels of the input
   std::int64_t in_channels = 0;  // needed when groups is 0 and the input does not come from a layer of this builder
 };
@@ -78,11 +86,19 @@ struct Pool2dOptions {
   std::int64_t stride = 0;  // 0: equal to kernel
   std::int64_t padding = 0;
   bool ceil_mode = false;
+  bool count_include_pad = true;  // average pooling only
+};
+struct AttentionOptions {
+  Value mask = {};              // float, added to the scores; broadcast to [N, heads, queries, keys]
+  std::optional<double> scale;  // of the scores; nothing: 1 / sqrt(channels of a head)
 };
 
 // An argument of GraphBuilder::op. An empty Argument is None.
 using Argument = std::variant<std::monostate, Value, std::int64_t, double, bool, std::string, std::vector<std::int64_t>,
                               std::vector<double>, std::vector<Value>, DType>;
+
+// One size of a shape: a number (-1 where LibTorch infers it) or a scalar of the graph.
+using Size = std::variant<std::int64_t, Value>;
 
 // Writes one flat graph with the weights as constants. A weight that is missing or has another shape than its layer
 // needs does not stop the writing: all of them are named together, as bad_model, when the loader ends the graph.
@@ -101,8 +117,12 @@ class PTRUN_API GraphBuilder {
 
   // Tensor `name` of the file as a constant: float32 for every floating type, else in the file's dtype.
   Value weight(const Weights& w, std::string_view name);
+  // The same; sizes other than `shape` (-1: any) are a difference that is named.
+  Value weight(const Weights& w, std::string_view name, const std::vector<std::int64_t>& shape);
   Value constant(double value);
   Value constant(std::int64_t value);
+  // Every tensor below `w` (and `w` itself) is known and not needed, such as an auxiliary head: not left over.
+  void skip(const Weights& w);
 
   // Any operator by its exact schema name, for example op("aten::roll", {x, shifts, dims}); the overload goes
   // after a dot ("aten::add.Tensor"). Trailing defaults may be left out; `named` gives keyword arguments.
@@ -115,7 +135,7 @@ class PTRUN_API GraphBuilder {
   // Layers: parameters are looked up under `w` by torch.nn's names (weight, bias, running_mean, ...).
   Value conv2d(const Weights& w, Value x, const Conv2dOptions& options = {});
   Value batch_norm(const Weights& w, Value x, double eps = 1e-5);
-  Value linear(const Weights& w, Value x);
+  Value linear(const Weights& w, Value x, std::string_view weight = "weight", std::string_view bias = "bias");
   Value layer_norm(const Weights& w, Value x, double eps = 1e-5);
 
   // Pure functions of tensors.
@@ -125,7 +145,8 @@ class PTRUN_API GraphBuilder {
   Value hardswish(Value x);
   Value hardsigmoid(Value x);
   Value sigmoid(Value x);
-  Value gelu(Value x);
+  Value tanh(Value x);
+  Value gelu(Value x);  // the exact one, by erf
   Value softmax(Value x, std::int64_t dim);
   Value max_pool2d(Value x, const Pool2dOptions& options);
   Value avg_pool2d(Value x, const Pool2dOptions& options);
@@ -135,6 +156,18 @@ class PTRUN_API GraphBuilder {
   Value add(Value a, Value b);
   Value mul(Value a, Value b);
   Value cat(const std::vector<Value>& values, std::int64_t dim);
+  // softmax(q k^T * scale + mask) v of [N, heads, tokens, channels]: aten::scaled_dot_product_attention.
+  Value attention(Value q, Value k, Value v, const AttentionOptions& options = {});
+
+  // Shapes. Dimensions count from 0, or from the end when negative.
+  Value size(Value x, std::int64_t dim);         // a scalar
+  Value sizes(const std::vector<Size>& values);  // int[] of numbers and scalars, an argument of op()
+  Value reshape(Value x, const std::vector<Size>& shape);
+  Value permute(Value x, const std::vector<std::int64_t>& dims);
+  Value transpose(Value x, std::int64_t dim0, std::int64_t dim1);
+  Value contiguous(Value x);
+  Value select(Value x, std::int64_t dim, std::int64_t index);
+  Value slice(Value x, std::int64_t dim, const Size& start, const Size& end, std::int64_t step = 1);
 
   struct Impl;  // runtime/graph only
   Impl& impl() noexcept { return *impl_; }

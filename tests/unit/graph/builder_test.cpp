@@ -153,6 +153,46 @@ TEST(GraphBuilder, FunctionsComputeWhatTheySay) {
   check([](auto& g, Value v) { return g.add(v, g.constant(2.0)); }, x + 2.0);
   check([](auto& g, Value v) { return g.mul(v, v); }, x * x);
   check([](auto& g, Value v) { return g.cat({v, v}, 1); }, at::cat({x, x}, 1));
+  check([](auto& g, Value v) { return g.tanh(v); }, at::tanh(x));
+  check([](auto& g, Value v) { return g.reshape(v, {g.size(v, 0), -1, 6}); }, x.reshape({2, 18, 6}));
+  check([](auto& g, Value v) { return g.permute(v, {0, 2, 3, 1}); }, x.permute({0, 2, 3, 1}));
+  check([](auto& g, Value v) { return g.contiguous(g.transpose(v, 1, -1)); }, x.transpose(1, 3));
+  check([](auto& g, Value v) { return g.select(v, 1, 2); }, x.select(1, 2));
+  check([](auto& g, Value v) { return g.slice(v, 2, 1, g.size(v, 3), 2); }, x.slice(2, 1, 6, 2));
+  check([](auto& g, Value v) { return g.attention(v, v, v); }, at::scaled_dot_product_attention(x, x, x));
+  check([](auto& g, Value v) { return g.attention(v, g.relu(v), v, {.mask = v, .scale = 0.5}); },
+        at::scaled_dot_product_attention(x, at::relu(x), x, x, 0.0, false, 0.5));
+  check([](auto& g,
+           Value v) { return g.avg_pool2d(v, {.kernel = 3, .stride = 1, .padding = 1, .count_include_pad = false}); },
+        at::avg_pool2d(x, {3, 3}, {1, 1}, {1, 1}, false, false));
+}
+
+TEST(GraphBuilder, ConvolutionWithStridesAndPaddingOfEachSide) {
+  const WeightTable table = table_of({{"weight", {2, 3, 1, 5}}});
+  GraphBuilder g = make_builder(table, ones());
+  g.output(g.conv2d(Weights(table), g.input("x"), {.stride = {2, 1}, .padding = {0, 2}}));
+  EXPECT_EQ(run(g, at::ones({1, 3, 6, 6})).sizes().vec(), (std::vector<std::int64_t>{1, 2, 3, 6}));
+}
+
+TEST(GraphBuilder, SkippedWeightsAreNotLeftOver) {
+  const WeightTable table = table_of({{"aux.fc.weight", {2, 4}}, {"aux.fc.bias", {2}}, {"auxiliary.weight", {2}}});
+  GraphBuilder g = make_builder(table, {});
+  g.skip(Weights(table) / "aux");
+  g.skip(Weights(table) / "absent");
+  EXPECT_THAT(differences(g).left_over, ElementsAre("auxiliary.weight"));
+}
+
+TEST(GraphBuilder, ChannelsAreKnownAcrossPermutesAndLayerNorms) {
+  const WeightTable table = table_of(
+      {{"c.weight", {4, 3, 1, 1}}, {"n.weight", {5}}, {"n.bias", {4}}, {"l.weight", {2, 4}}, {"head.weight", {7, 3}}});
+  GraphBuilder g = make_builder(table, {});
+  const Weights w(table);
+  Value x = g.permute(g.conv2d(w / "c", g.input("x")), {0, 2, 3, 1});
+  x = g.linear(w / "l", g.layer_norm(w / "n", x));
+  g.output(g.linear(w / "head", g.relu(x)));
+  EXPECT_THAT(differences(g).mismatched,
+              ElementsAre("n.weight has shape [5], expected [4]", "n.bias has shape [4], expected [5]",
+                          "head.weight has shape [7, 3], expected [*, 2]"));
 }
 
 TEST(GraphBuilder, LayerNormAndLinear) {

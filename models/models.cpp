@@ -2,12 +2,14 @@
 
 #include "architectures/architectures.h"
 #include "labels/labels.h"
+#include "modules/modules.h"
 #include "presets/presets.h"
 
 namespace ptrun {
 
 const ModelTables& builtin_models() {
-  static const ModelTables tables = {models::architectures(), models::published_weights(), models::label_sets()};
+  static const ModelTables tables = {models::architectures(), models::published_weights(), models::label_sets(),
+                                     models::module_rules()};
   return tables;
 }
 

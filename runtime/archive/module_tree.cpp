@@ -85,8 +85,13 @@ ModuleTree walk_modules(const Pickle& data, NodeId root, const std::string& subj
     }
     const std::set<std::string, std::less<>> skipped = not_persistent(data, attributes);
     for (const auto& [key, value] : data.mapping(data.lookup(attributes, "_buffers"))) {
-      if (data.is(value, Type::none) || skipped.count(data.text(key)) != 0) continue;
-      tree.tensors.emplace_back(dotted(step.name, key), value);
+      if (data.is(value, Type::none)) continue;
+      const bool saved = skipped.count(data.text(key)) == 0;
+      (saved ? tree.tensors : tree.others).emplace_back(dotted(step.name, key), value);
+    }
+    for (const auto& [key, value] : data.mapping(attributes)) {
+      if (data.callable(value) == kNoNode || data.is_mapping(value)) continue;
+      tree.others.emplace_back(dotted(step.name, key), value);
     }
     if (step.depth >= limits.pickle_depth) {
       fail_limit(subject, "modules are nested deeper than the limit of ", limits.pickle_depth);

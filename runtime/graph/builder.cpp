@@ -138,7 +138,9 @@ jit::Operand GraphBuilder::Impl::operand(const Argument& argument) {
       std::vector<torch::jit::Value*> items;
       items.reserve(values.size());
       for (const Value& value : values) items.push_back(raw(value));
-      return graph.insertNode(graph.createList(c10::TensorType::get(), items))->output();
+      const bool integers = !items.empty() && items.front()->type()->kind() == c10::TypeKind::IntType;
+      const c10::TypePtr type = integers ? c10::TypePtr(c10::IntType::get()) : c10::TypePtr(c10::TensorType::get());
+      return graph.insertNode(graph.createList(type, items))->output();
     }
     jit::Operand operator()(DType dtype) const {
       const auto type = scalar_type(dtype);

@@ -37,7 +37,17 @@ std::string save_lines() {
          "# or: torch.export.save(torch.export.export(model, (" + example + ",)), 'model.pt2')";
 }
 
+std::string load_call(const ExportRequest& request) {
+  return "torch.load(" + literal(request.path) + ", map_location='cpu', weights_only=False)" +
+         subscripts(request.where);
+}
+
 }  // namespace
+
+std::string export_line(const ExportRequest& request) {
+  return "in Python, where its classes can be imported and if you trust the file: torch.jit.trace(" +
+         load_call(request) + ".float().eval(), " + kExample + ").save('exported.pt')";
+}
 
 std::string export_lines(const ExportRequest& request) {
   const std::string path = literal(request.path);
@@ -53,8 +63,7 @@ std::string export_lines(const ExportRequest& request) {
       text += "import " + name.substr(0, dot) + "\n";
     }
     text += "# this runs code named in the file: only if you trust where it comes from\n";
-    text += "model = torch.load(" + path + ", map_location='cpu', weights_only=False)" + subscripts(request.where) +
-            ".float().eval()\n";
+    text += "model = " + load_call(request) + ".float().eval()\n";
     return text + save_lines() + "\n# or only the weights: torch.save(model.state_dict(), 'weights.pt')";
   }
   text += "model = ...  # make the network from the code that trained it\n";

@@ -16,4 +16,7 @@ struct ExportRequest {
 // Several lines, each valid Python or a comment, without a newline at the end.
 std::string export_lines(const ExportRequest& request);
 
+// The same for a whole module in one line, for messages.
+std::string export_line(const ExportRequest& request);
+
 }  // namespace ptrun

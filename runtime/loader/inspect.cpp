@@ -8,6 +8,7 @@
 #include "core/text.h"
 #include "loader/export_lines.h"
 #include "loader/labels.h"
+#include "loader/pickled_module.h"
 #include "loader/presets.h"
 #include "loader/sidecar.h"
 #include "loader/torchscript/allow.h"
@@ -74,23 +75,25 @@ class Inspector {
     }
     const archive::FoundWeights& weights = *archive_.weights;
     const Weights view(weights.table);
+    std::string by_rules;
+    if (weights.whole_module) {
+      by_rules = explain_pickled_module(archive_.file, weights.node, *options_.models);
+      found_.runnable = by_rules.empty();
+    }
     for (const Architecture& architecture : options_.models->architectures) {
       const auto match = architecture.recognise(view);
       if (!match) continue;
       add("architecture", match->name, "tensor names and shapes");
       const auto& classes = architecture.module_classes;
-      found_.runnable =
-          !weights.whole_module || std::find(classes.begin(), classes.end(), weights.module_class) != classes.end();
+      found_.runnable = found_.runnable || !weights.whole_module ||
+                        std::find(classes.begin(), classes.end(), weights.module_class) != classes.end();
       if (found_.runnable) add_usage(&architecture, *match);
       break;
     }
     if (found_.runnable) return;
     const ExportRequest request{found_.path, weights.module_class, weights.where, weights.whole_module};
     if (weights.whole_module) {
-      found_.explanation = "The file holds a pickled " + printable(weights.module_class) +
-                           ". Its weights can be read, but its forward function is Python code outside the file, and "
-                           "ptrun has no rule of its own for this class.\n" +
-                           export_lines(request);
+      found_.explanation = "The file cannot run as it is: " + by_rules + ".\n" + export_lines(request);
     } else {
       found_.explanation =
           "The file holds weights, and no network that ptrun knows has tensors of these names and "

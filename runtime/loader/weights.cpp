@@ -8,7 +8,9 @@
 #include "core/text.h"
 #include "graph/builder_impl.h"
 #include "graph/tensor_reader.h"
+#include "loader/export_lines.h"
 #include "loader/loader.h"
+#include "loader/pickled_module.h"
 #include "ptrun/error.h"
 
 namespace ptrun {
@@ -117,13 +119,30 @@ Recognised recognise(const LoadRequest& request, const WeightTable& table) {
   fail_unknown(request, table);
 }
 
-// A pickled module runs the class's own forward function, which only some classes of a family share.
-void check_module_class(const LoadRequest& request, const archive::FoundWeights& found, const Architecture& family) {
-  const auto& classes = family.module_classes;
-  if (std::find(classes.begin(), classes.end(), found.module_class) != classes.end()) return;
-  throw Error(ErrorCode::unsupported, request.source->name(),
-              "is a whole pickled module of class " + printable(found.module_class) +
-                  ", whose forward function is Python code outside the file; " + kExportHint);
+// The family that computes exactly what the pickled class does, when it recognises the weights as well.
+std::optional<Recognised> same_class(const LoadRequest& request, const archive::FoundWeights& found) {
+  const Weights weights(found.table);
+  for (const Architecture& family : request.options.models->architectures) {
+    const auto& classes = family.module_classes;
+    if (std::find(classes.begin(), classes.end(), found.module_class) == classes.end()) continue;
+    if (auto match = family.recognise(weights)) return Recognised{&family, std::move(*match)};
+  }
+  return std::nullopt;
+}
+
+// A pickled module's forward function is Python code outside the file. The rules of the classes in its tree come
+// first: they see what was changed by hand (another head, another activation), names and shapes do not.
+bool load_by_rules(const LoadRequest& request, const std::shared_ptr<const archive::TensorFile>& file,
+                   const archive::FoundWeights& found, Model::Impl& model) {
+  try {
+    load_pickled_module(request, file, found, model);
+    return true;
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::unsupported) throw;
+    if (same_class(request, found)) return false;
+    const ExportRequest line{request.source->name(), found.module_class, found.where, true};
+    throw Error(error.code(), error.subject(), error.problem() + "; " + export_line(line));
+  }
 }
 
 std::int64_t count_parameters(const WeightTable& table) {
@@ -158,9 +177,10 @@ Signature signature_of(const ArchitectureMatch& match) {
 void load_weights(const LoadRequest& request, Model::Impl& model) {
   const auto file = archive::TensorFile::open(request.source, request.kind);
   const archive::FoundWeights found = archive::find_weights(*file);
-  const Recognised recognised = recognise(request, found.table);
+  const bool by_rules = found.whole_module && request.options.architecture.empty();
+  if (by_rules && load_by_rules(request, file, found, model)) return;
+  const Recognised recognised = by_rules ? *same_class(request, found) : recognise(request, found.table);
   const Architecture& architecture = *recognised.architecture;
-  if (found.whole_module) check_module_class(request, found, architecture);
 
   TensorReader reader(file, request.options.constant_memory_limit);
   GraphBuilder builder =

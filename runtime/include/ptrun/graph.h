@@ -93,7 +93,8 @@ struct AttentionOptions {
   std::optional<double> scale;  // of the scores; nothing: 1 / sqrt(channels of a head)
 };
 
-// An argument of GraphBuilder::op. An empty Argument is None.
+// An argument of GraphBuilder::op. An empty Argument is None. Several Values are a list of tensors, or of integers
+// where the first is one (aten::size.int, constant()).
 using Argument = std::variant<std::monostate, Value, std::int64_t, double, bool, std::string, std::vector<std::int64_t>,
                               std::vector<double>, std::vector<Value>, DType>;
 

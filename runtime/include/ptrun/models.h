@@ -11,6 +11,7 @@
 #include "ptrun/export.h"
 #include "ptrun/graph.h"
 #include "ptrun/labels.h"
+#include "ptrun/modules.h"
 #include "ptrun/prediction.h"
 #include "ptrun/preset.h"
 
@@ -58,6 +59,7 @@ struct ModelTables {
   std::vector<Architecture> architectures;
   std::vector<PublishedWeights> published;
   std::vector<LabelSet> label_sets;
+  std::vector<ModuleRule> modules;  // of two rules for one class the first is used
 };
 
 // Everything in models/. Any thread; valid for ever.

@@ -1,0 +1,167 @@
+#include "loader/pickled_module.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+#include "archive/inspect_archive.h"
+#include "core/text.h"
+#include "graph/tensor_reader.h"
+#include "loader/module_writer.h"
+#include "loader/probe.h"
+#include "ptrun/error.h"
+
+namespace ptrun {
+namespace {
+
+// Tried in turn: the usual size first; networks for small pictures flatten to a fixed number of features.
+const std::vector<int> kSizes = {224, 32, 28, 64, 96, 128, 256, 299, 384, 512, 640};
+
+// Channels that the first convolution of the tree takes, 3 where there is none.
+std::int64_t input_channels(const PickledModule& root) {
+  const std::function<std::int64_t(const PickledModule&, int)> search = [&](const PickledModule& module, int depth) {
+    if (module.class_name() == "torch.nn.modules.conv.Conv2d") {
+      const auto shape = module.weights().shape("weight");
+      if (shape && shape->size() == 4) return (*shape)[1] * module.integer("groups", 1);
+    }
+    std::int64_t found = 0;
+    for (const PickledModule& child : module.children()) {
+      if (depth < 100 && found == 0) found = search(child, depth + 1);
+    }
+    return found;
+  };
+  const std::int64_t channels = search(root, 0);
+  return channels > 0 && channels <= 1024 ? channels : 3;
+}
+
+Dimension batch_dimension() {
+  Dimension dimension;
+  dimension.batch = true;
+  return dimension;
+}
+
+OutputNode leaf(const std::vector<std::int64_t>& shape, std::string name) {
+  OutputNode node;
+  node.name = name;
+  node.spec.name = std::move(name);
+  if (shape.empty()) return node;
+  node.spec.dimensions.push_back(batch_dimension());
+  for (std::size_t i = 1; i < shape.size(); ++i) {
+    Dimension dimension;
+    // Two dimensions: classes. More: sizes that follow the input's.
+    if (shape.size() == 2) dimension.size = shape[i];
+    node.spec.dimensions.push_back(dimension);
+  }
+  return node;
+}
+
+Signature signature_of(const ProbeResult& probe, const Values& outputs, std::int64_t channels) {
+  Signature signature;
+  Dimension depth;
+  depth.size = channels;
+  TensorSpec images;
+  images.name = "images";
+  images.dimensions = {batch_dimension(), depth, Dimension{}, Dimension{}};
+  signature.inputs.push_back(std::move(images));
+  const auto name_of = [&](std::size_t i) { return i < outputs.names.size() ? outputs.names[i] : std::string(); };
+  if (probe.outputs.size() == 1) {
+    signature.output = leaf(probe.outputs[0], name_of(0));
+    return signature;
+  }
+  signature.output.kind = OutputNode::Kind::tuple;
+  for (std::size_t i = 0; i < probe.outputs.size(); ++i) {
+    signature.output.children.push_back(leaf(probe.outputs[i], name_of(i)));
+  }
+  return signature;
+}
+
+// The family whose weights these are, when its classes are: a name and a preset for the model.
+void name_architecture(const LoadRequest& request, const archive::FoundWeights& found, Model::Impl& model) {
+  const Weights weights(found.table);
+  for (const Architecture& family : request.options.models->architectures) {
+    const auto& classes = family.module_classes;
+    const bool known = std::any_of(found.classes.begin(), found.classes.end(), [&](const std::string& name) {
+      return std::find(classes.begin(), classes.end(), name) != classes.end();
+    });
+    if (!known) continue;
+    if (const auto match = family.recognise(weights)) model.architecture = match->name;
+    if (model.assumed_preset.source.empty()) {
+      model.assumed_preset = family.assumed_preset;
+      model.assumed_preset.source = "family " + std::string(family.family);
+    }
+    return;
+  }
+}
+
+std::int64_t count_parameters(const WeightTable& table) {
+  std::int64_t count = 0;
+  for (const WeightTable::Entry& entry : table.entries()) {
+    const bool buffer =
+        entry.name.find("running_") != std::string::npos || entry.name.find("num_batches_tracked") != std::string::npos;
+    if (!buffer) count += archive::element_count(entry.shape);
+  }
+  return count;
+}
+
+}  // namespace
+
+void load_pickled_module(const LoadRequest& request, const std::shared_ptr<const archive::TensorFile>& file,
+                         const archive::FoundWeights& found, Model::Impl& model) {
+  const std::unique_ptr<const ModuleSource> source = archive::read_module_tree(file, found.node);
+  TensorReader reader(file, request.options.constant_memory_limit);
+  const TensorProvider provider = [&](const WeightTable::Entry& entry) {
+    return reader.read(entry.tensor, entry.name);
+  };
+  ModuleWriter writer = make_module_writer(*source, *request.options.models, provider, provider);
+  const Values outputs = write_tree(writer, *source);
+  GraphModule graph = finish(writer.graph());
+  ModuleFacts& facts = writer.facts();
+
+  const std::int64_t channels = input_channels(archive::root_module(*source));
+  const ProbeResult probe = probe_graph(graph, channels, kSizes);
+  if (!probe.ran) {
+    throw Error(ErrorCode::bad_model, request.source->name(),
+                "its modules do not fit together: an image of " + std::to_string(channels) + " x " +
+                    std::to_string(kSizes[0]) + " x " + std::to_string(kSizes[0]) + " gives \"" + probe.failure +
+                    "\"; expected a model that runs in Python as it was saved");
+  }
+  model.signature = signature_of(probe, outputs, channels);
+  const bool rows = probe.outputs.size() == 1 && probe.outputs[0].size() == 2 && probe.outputs[0][1] > 1;
+  model.task = facts.task.value_or(rows ? Task::classify : Task::tensors);
+  model.kind = "pickled_module";
+  model.parameters = count_parameters(source->table);
+  model.module = std::move(graph);
+  model.labels = facts.labels;
+  model.file_preset = facts.file_preset;
+  model.assumed_preset = facts.assumed_preset;
+  name_architecture(request, found, model);
+  if (!facts.architecture.empty()) model.architecture = facts.architecture;
+  if (probe.fixed_size && !model.file_preset.input_height) {
+    model.file_preset.input_height = probe.size;
+    model.file_preset.input_width = probe.size;
+    if (model.file_preset.source.empty()) model.file_preset.source = "size that the model's layers fit";
+  }
+  if (model.labels.names.empty()) {
+    std::string where;
+    model.labels.names = archive::find_class_names(file->data(), found.node, where);
+    if (!model.labels.names.empty()) model.labels.source = "key '" + where + "' of the file";
+  }
+  model.notes.insert(model.notes.end(), found.notes.begin(), found.notes.end());
+  model.notes.insert(model.notes.end(), facts.notes.begin(), facts.notes.end());
+}
+
+std::string explain_pickled_module(const std::shared_ptr<const archive::TensorFile>& file, archive::NodeId root,
+                                   const ModelTables& tables) {
+  try {
+    const std::unique_ptr<const ModuleSource> source = archive::read_module_tree(file, root);
+    TensorReader reader(file, 64ULL << 20U);
+    ModuleWriter writer = make_module_writer(
+        *source, tables, {}, [&](const WeightTable::Entry& entry) { return reader.read(entry.tensor, entry.name); });
+    write_tree(writer, *source);
+    return {};
+  } catch (const Error& error) {
+    return error.problem();
+  }
+}
+
+}  // namespace ptrun

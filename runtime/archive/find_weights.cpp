@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <set>
 
 #include "archive/fail.h"
 #include "archive/module_tree.h"
@@ -38,8 +39,26 @@ constexpr std::array kKeys = {
     WeightKey{"teacher"},
 };
 
-constexpr std::array<std::string_view, 6> kPrefixes = {"module.", "_orig_mod.", "model.",
-                                                       "net.",    "backbone.",  "encoder."};
+constexpr std::array<std::string_view, 8> kPrefixes = {"module.",   "_orig_mod.", "model.",     "net.",
+                                                       "backbone.", "encoder.",   "encoder_q.", "network."};
+
+// First parts of names under which averaged copies stand beside the network, in the habit of Lightning modules.
+constexpr std::array<std::string_view, 5> kAveraged = {"ema_model.", "model_ema.", "ema_net.", "net_ema.", "ema."};
+
+// What training keeps beside the network: losses with parameters, metrics, the counter of swa_utils.AveragedModel.
+bool is_of_training(std::string_view name) {
+  constexpr std::array<std::string_view, 3> kStarts = {"criterion", "loss", "metric"};
+  const std::string_view first = name.substr(0, name.find('.'));
+  if (name == "n_averaged" || first == "train_metrics" || first == "val_metrics" || first == "test_metrics")
+    return true;
+  return first.size() < name.size() && std::any_of(kStarts.begin(), kStarts.end(), [&](std::string_view start) {
+           return first.substr(0, start.size()) == start;
+         });
+}
+
+bool begins(const std::string& name, std::string_view prefix) {
+  return name.size() > prefix.size() && name.compare(0, prefix.size(), prefix) == 0;
+}
 
 constexpr int kLevels = 4;  // a state_dict inside a dict inside a dict
 
@@ -62,6 +81,10 @@ class Finder {
       add_mapping();
     }
     if (entries_.empty()) refuse();
+    if (!found_.whole_module) {
+      drop_training();
+      choose_averaged();
+    }
     strip_prefixes();
     for (WeightTable::Entry& entry : entries_) found_.table.add(std::move(entry));
     return std::move(found_);
@@ -158,14 +181,69 @@ class Finder {
     }
   }
 
+  template <typename Holds>
+  void remove_entries(Holds holds, const std::string& note) {
+    std::vector<std::string> names;
+    std::vector<WeightTable::Entry> kept;
+    for (WeightTable::Entry& entry : entries_) {
+      if (holds(entry.name)) {
+        names.push_back(in_quotes(entry.name));
+      } else {
+        kept.push_back(std::move(entry));
+      }
+    }
+    entries_ = std::move(kept);
+    found_.notes.push_back(text_of(note, ": ", join_some(names, 5)));
+  }
+
+  bool all_others_begin_with(std::string_view prefix) const {
+    return std::all_of(entries_.begin(), entries_.end(), [&](const WeightTable::Entry& entry) {
+      return is_of_training(entry.name) || begins(entry.name, prefix);
+    });
+  }
+
+  // Only where the rest has a wrapper's name in front: a network may call a layer of its own "loss".
+  void drop_training() {
+    const auto count = std::count_if(entries_.begin(), entries_.end(),
+                                     [](const WeightTable::Entry& entry) { return is_of_training(entry.name); });
+    if (count == 0 || static_cast<std::size_t>(count) == entries_.size()) return;
+    if (std::any_of(kPrefixes.begin(), kPrefixes.end(), [&](auto prefix) { return all_others_begin_with(prefix); })) {
+      remove_entries(is_of_training, "weights of the training itself are left out");
+    }
+  }
+
+  // {model.x, ema_model.x}: the averaged copy is taken when it has a twin for every other weight.
+  void choose_averaged() {
+    for (const std::string_view averaged : kAveraged) {
+      std::set<std::string_view> twins;
+      std::set<std::string_view> others;
+      for (const WeightTable::Entry& entry : entries_) {
+        const std::string_view name = entry.name;
+        const std::size_t dot = name.find('.');
+        if (dot == std::string_view::npos) continue;
+        (begins(entry.name, averaged) ? twins : others).insert(name.substr(dot + 1));
+      }
+      // EMA helpers keep the network under a name of their own, such as "module.".
+      const auto has_twin = [&](std::string_view name) {
+        return twins.count(name) != 0 || twins.count(text_of("module.", name)) != 0;
+      };
+      if (others.empty() || twins.size() < others.size() || !std::all_of(others.begin(), others.end(), has_twin))
+        continue;
+      remove_entries([&](const std::string& name) { return !begins(name, averaged); },
+                     text_of("EMA weights '", averaged, "' are used, not their twins"));
+      for (WeightTable::Entry& entry : entries_) entry.name.erase(0, averaged.size());
+      found_.stripped_prefix += averaged;
+      return;
+    }
+  }
+
   // Wrappers (DataParallel, torch.compile, Lightning) put their own name before every key.
   void strip_prefixes() {
     for (bool stripped = true; stripped;) {
       stripped = false;
       for (const std::string_view prefix : kPrefixes) {
-        const bool shared = std::all_of(entries_.begin(), entries_.end(), [&](const WeightTable::Entry& entry) {
-          return entry.name.size() > prefix.size() && entry.name.compare(0, prefix.size(), prefix) == 0;
-        });
+        const bool shared = std::all_of(entries_.begin(), entries_.end(),
+                                        [&](const WeightTable::Entry& entry) { return begins(entry.name, prefix); });
         if (!shared) continue;
         for (WeightTable::Entry& entry : entries_) entry.name.erase(0, prefix.size());
         found_.stripped_prefix += prefix;

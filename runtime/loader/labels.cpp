@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/text.h"
+#include "loader/label_names.h"
 #include "ptrun/error.h"
 
 namespace ptrun {
@@ -12,43 +13,29 @@ namespace {
 using nlohmann::json;
 
 constexpr std::uint64_t kMaxLabelBytes = 16ULL << 20U;
-constexpr std::size_t kMaxLabels = 1'000'000;
 constexpr std::string_view kAssumedSet = "imagenet1k";
 
 [[noreturn]] void fail(const archive::ByteSource& source, const std::string& problem) {
   throw Error(ErrorCode::invalid_argument, source.name(), problem);
 }
 
-// A name: text, or Keras' pair ["n01440764", "tench"].
-std::string name_of(const archive::ByteSource& source, const json& value, const std::string& index) {
-  const json& name = value.is_array() && value.size() == 2 ? value[1] : value;
-  if (!name.is_string()) fail(source, "label " + index + " is not text; write {\"0\": \"name\"} or [\"name\"]");
-  return name.get<std::string>();
-}
-
-std::vector<std::string> from_json(const archive::ByteSource& source, const json& root) {
-  std::vector<std::string> names;
-  if (root.size() > kMaxLabels) {
-    throw Error(ErrorCode::limit_exceeded, source.name(), "holds more than a million labels");
+// Other encodings are told apart from binary files, because a word about them helps.
+void require_utf8(const archive::ByteSource& source, std::string_view text) {
+  const std::string_view start = text.substr(0, 2);
+  if (start == "\xFF\xFE" || start == "\xFE\xFF") {
+    fail(source, "is UTF-16 text, expected UTF-8; convert it: iconv -f UTF-16 -t UTF-8");
   }
-  if (root.is_array()) {
-    for (const json& value : root) names.push_back(name_of(source, value, std::to_string(names.size())));
-    return names;
+  if (text.find('\0') != std::string_view::npos) fail(source, "is a binary file, expected names of classes as text");
+  if (is_utf8(text)) return;
+  std::size_t line = 1;
+  for (std::size_t at = 0; at < text.size(); ++line) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    if (!is_utf8(text.substr(at, end - at))) break;
+    at = end + 1;
   }
-  std::vector<bool> seen(root.size());
-  names.resize(root.size());
-  for (const auto& [key, value] : root.items()) {
-    const bool digits = !key.empty() && key.size() <= 7 &&
-                        std::all_of(key.begin(), key.end(), [](char c) { return c >= '0' && c <= '9'; });
-    const std::size_t index = digits ? std::stoul(key) : names.size();
-    if (index >= names.size() || seen[index]) {
-      fail(source, "label key " + printable(key) + " is not one of 0 to " + std::to_string(names.size() - 1) +
-                       ", each once; keys are class indices");
-    }
-    seen[index] = true;
-    names[index] = name_of(source, value, key);
-  }
-  return names;
+  fail(source,
+       "line " + std::to_string(line) +
+           " is not UTF-8, expected UTF-8 text; convert it, from Latin-1 for example: iconv -f ISO-8859-1 -t UTF-8");
 }
 
 std::vector<std::string> from_lines(const archive::ByteSource& source, std::string_view text) {
@@ -102,14 +89,19 @@ Labels read_labels(const archive::ByteSource& source) {
   const std::string bytes = source.read_string(0, static_cast<std::size_t>(source.size()));
   std::string_view text = bytes;
   if (text.substr(0, 3) == "\xEF\xBB\xBF") text.remove_prefix(3);
-  if (text.find('\0') != std::string_view::npos) fail(source, "is a binary file, expected names of classes as text");
+  require_utf8(source, text);
   Labels labels;
   labels.source = "file " + source.name();
   const std::size_t first = text.find_first_not_of(" \t\r\n");
   const bool looks_like_json = first != std::string_view::npos && (text[first] == '{' || text[first] == '[');
   const json root = looks_like_json ? json::parse(text, nullptr, false) : json();
   if (looks_like_json && !root.is_discarded()) {
-    labels.names = from_json(source, root);
+    std::string problem;
+    labels.names = label_names(root, problem);
+    if (!problem.empty()) {
+      if (root.size() > kMaxLabels) throw Error(ErrorCode::limit_exceeded, source.name(), problem);
+      fail(source, problem);
+    }
   } else if (looks_like_json && source.name().size() > 5 && source.name().substr(source.name().size() - 5) == ".json") {
     fail(source, "is not well-formed JSON");
   } else {

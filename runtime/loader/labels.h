@@ -9,8 +9,8 @@
 
 namespace ptrun {
 
-// Reads class names: JSON {"0": "name"}, {"0": ["n01440764", "name"]} or ["name"], else one name a line. Throws
-// invalid_argument naming the file and the place, limit_exceeded over 16 MiB or a million names.
+// Reads class names: JSON in any form of label_names.h, else one name a line. Throws invalid_argument naming the file
+// and the place, also for text that is not UTF-8; limit_exceeded over 16 MiB or a million names.
 Labels read_labels(const archive::ByteSource& source);
 
 // Fills model.labels: the caller's file, else the sidecar's, else what the file itself says, else those of the

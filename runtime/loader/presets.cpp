@@ -98,6 +98,11 @@ void resolve_model_preset(const LoadOptions& options, const ModelFacts& sidecar,
   }
   layers.push_back(sidecar.preset);
   if (layers.back().source.empty()) layers.back().source = "sidecar";
+  if (!sidecar.preset_name.empty()) {
+    const std::string source = layers.back().source;
+    layers.push_back(named_weights(sidecar.preset_name, *options.models).preset);
+    layers.back().source = source + ", preset " + sidecar.preset_name;
+  }
   layers.push_back(model.file_preset);
   if (layers.back().source.empty()) layers.back().source = "model file";
   if (published != nullptr) layers.push_back(published->preset);

@@ -1,10 +1,10 @@
 #include "loader/sidecar.h"
 
 #include <algorithm>
-#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "core/text.h"
+#include "loader/label_names.h"
 #include "ptrun/error.h"
 
 namespace ptrun {
@@ -13,7 +13,6 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::size_t kMaxBytes = 16U << 20U;
-constexpr std::size_t kMaxLabels = 1'000'000;
 constexpr int kMaxSide = 16384;  // pixels
 
 [[noreturn]] void fail(const std::string& source, const std::string& problem) {
@@ -47,29 +46,9 @@ Json parse_object(std::string_view text, const std::string& source) {
 Labels read_names(const Json& value, const std::string& source) {
   Labels labels;
   labels.source = source;
-  if (value.size() > kMaxLabels) fail(source, "holds more than a million labels");
-  if (value.is_array()) {
-    for (const Json& name : value) {
-      if (!name.is_string()) fail(source, "holds a label that is not text");
-      labels.names.push_back(name.get<std::string>());
-    }
-  } else if (value.is_object()) {
-    labels.names.resize(value.size());
-    std::vector<bool> seen(value.size());
-    for (const auto& [key, name] : value.items()) {
-      std::size_t index = 0;
-      const auto parsed = std::from_chars(key.data(), key.data() + key.size(), index);
-      const bool whole = parsed.ec == std::errc() && parsed.ptr == key.data() + key.size();
-      if (!whole || index >= value.size() || seen[index] || !name.is_string()) {
-        fail(source, "label " + printable(key) + " is not one of the classes 0 to " + std::to_string(value.size()) +
-                         " with a name, each once");
-      }
-      seen[index] = true;
-      labels.names[index] = name.get<std::string>();
-    }
-  } else {
-    fail(source, "labels are neither a list nor an object of names");
-  }
+  std::string problem;
+  labels.names = label_names(value, problem);
+  if (!problem.empty()) fail(source, problem);
   return labels;
 }
 
@@ -101,22 +80,38 @@ ModelFacts read_ptrun_json(std::string_view text, const std::string& source) {
   const Json root = parse_object(text, source);
   ModelFacts facts;
   facts.preset.source = source;
+  const auto set = [&](const std::string& field, const Json& setting) {
+    try {
+      set_preset_field(facts.preset, field, field_text(setting, field, source));
+    } catch (const Error& error) {
+      if (error.code() == ErrorCode::bad_model) throw;
+      fail(source, error.what());
+    }
+  };
+  const auto& fields = preset_field_names();
   for (const auto& [key, value] : root.items()) {
-    if (key == "labels") {
+    if (key == "v") {
+      if (value != 1) fail(source, "is of version " + printable(value.dump(), 40) + ", this version of ptrun reads 1");
+    } else if (key == "labels") {
       facts.labels = read_names(value, source);
     } else if (key == "task" && value.is_string()) {
       facts.task = value.get<std::string>();
+    } else if (key == "architecture" && value.is_string()) {
+      facts.architecture = value.get<std::string>();
+    } else if (key == "preset" && value.is_string()) {
+      facts.preset_name = value.get<std::string>();
     } else if (key == "preset" && value.is_object()) {
-      for (const auto& [field, setting] : value.items()) {
-        try {
-          set_preset_field(facts.preset, field, field_text(setting, field, source));
-        } catch (const Error& error) {
-          if (error.code() == ErrorCode::bad_model) throw;
-          fail(source, error.what());
-        }
-      }
+      for (const auto& [field, setting] : value.items()) set(field, setting);
+    } else if (std::find(fields.begin(), fields.end(), key) != fields.end()) {
+      set(key, value);
     } else {
-      fail(source, "has the key " + printable(key) + ", expected task (text), labels and preset (objects)");
+      std::vector<std::string> known{"task", "labels", "preset", "architecture", "v"};
+      known.insert(known.end(), fields.begin(), fields.end());
+      const std::string near = nearest_match(key, known);
+      fail(source, "has the key " + printable(key) +
+                       ", expected task or architecture (text), labels (list or object), " +
+                       "preset (a name or an object) or a preset's field" +
+                       (near.empty() ? std::string() : "; did you mean " + near + "?"));
     }
   }
   return facts;

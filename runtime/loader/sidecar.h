@@ -12,7 +12,9 @@ namespace ptrun {
 struct ModelFacts {
   Labels labels;
   PresetLayer preset;
-  std::string task;  // "classify", ..., or empty
+  std::string task;          // "classify", ..., or empty
+  std::string preset_name;   // of published weights, below the fields of `preset`; or empty
+  std::string architecture;  // a variant's name, or empty
 };
 
 // MODELFILE.ptrun.json of the model file `path`; empty where there is none. Defined in loader.cpp. Throws Error.
@@ -20,8 +22,9 @@ ModelFacts read_sidecar(const std::string& path);
 
 // ptrun's own JSON, as MODELFILE.ptrun.json or as the extra file "ptrun.json" of a TorchScript archive:
 //   {"task": "classify", "labels": ["cat", "dog"], "preset": {"input_size": "224", "mean": [0.5, 0.5, 0.5]}}
-// labels may be {"0": "cat"} as well; preset has the field names of preset_field_names(). `source` names it in messages
-// and becomes the source of what was read. Throws Error(bad_model) for another form, an unknown key or field.
+// labels come in any form of label_names.h; preset may be the name of published weights; its fields, named as in
+// preset_field_names(), may also stand at the top; "v" may say 1. `source` names it in messages and becomes the source
+// of what was read. Throws Error(bad_model) for another form, an unknown key or field.
 ModelFacts read_ptrun_json(std::string_view text, const std::string& source);
 
 // The extra file "config.txt" that ultralytics exports: names, imgsz, task. The preset is ultralytics' own: letterbox

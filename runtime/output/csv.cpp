@@ -1,25 +1,30 @@
 // CSV for spreadsheets: RFC 4180 quoting, UTF-8 without a byte order mark, one header line.
 //
 //   classify  one row an image: path, status, width, height, then index_1, label_1, score_1 (logit_1) to index_K ...,
-//             then stage, error
-//   detect    one row a detection: path, status, width, height, index, label, score, x1, y1, x2, y2, stage, error;
+//             then stage, error, path_b64
+//   detect    one row a detection: path, status, width, height, index, label, score, x1, y1, x2, y2, stage, error,
+//   path_b64;
 //             an image without detections has one row with these columns empty
 //   segment   as detect, with area (pixels, semantic) before stage
 //
-// Text that a spreadsheet would run as a formula (first character = + - @, tab or carriage return) gets a leading
-// apostrophe; JSONL keeps the exact text.
+// The last column, path_b64, is base64 of a path that is not written as it is, else empty. Text that a spreadsheet
+// would run as a formula (first character = + - @) gets a leading apostrophe; control characters, bidirectional
+// overrides and what is not UTF-8 are escaped as \xNN. JSONL keeps the exact text.
+#include "core/text.h"
 #include "output/output.h"
 #include "output/text_format.h"
 
 namespace ptrun {
 namespace {
 
+constexpr std::size_t kEscapeBytes = 8;  // of one byte, at most
+
 class Line {
  public:
   void text(std::string_view value) {
     separate();
-    std::string cell = valid_utf8(value);
-    constexpr std::string_view kFormulaStarts = "=+-@\t\r";
+    std::string cell = printable(value, value.size() * kEscapeBytes);
+    constexpr std::string_view kFormulaStarts = "=+-@";
     if (!cell.empty() && kFormulaStarts.find(cell.front()) != std::string_view::npos) cell.insert(0, 1, '\'');
     if (cell.find_first_of(",\"\r\n") == std::string::npos) {
       line_ += cell;
@@ -69,7 +74,7 @@ class CsvWriter final : public RowWriter {
       header += ",index,label," + score + ",x1,y1,x2,y2";
       if (context_.task == Task::segment) header += ",area";
     }
-    header_ = header + ",stage,error\n";
+    header_ = header + ",stage,error,path_b64\n";
   }
 
   void write(const Row& row) override {
@@ -79,7 +84,7 @@ class CsvWriter final : public RowWriter {
       line.empty(task_cells());
       line.text(to_string(row.outcome.failure.stage));
       line.text(row.outcome.failure.message);
-      sink_(line.end());
+      sink_(end(line, row));
       return;
     }
     const Prediction& prediction = *row.outcome.prediction;
@@ -127,6 +132,11 @@ class CsvWriter final : public RowWriter {
       line.number(prediction.classes[k].score);
     }
     line.empty(2);
+    return end(line, row);
+  }
+
+  static std::string end(Line& line, const Row& row) {
+    line.text(printable(row.path, row.path.size() * kEscapeBytes) == row.path ? std::string() : base64(row.path));
     return line.end();
   }
 
@@ -139,7 +149,7 @@ class CsvWriter final : public RowWriter {
       line.text(item.label);
       for (const float value : {item.score, item.x1, item.y1, item.x2, item.y2}) line.number(value);
       line.empty(areas ? 3 : 2);
-      lines += line.end();
+      lines += end(line, row);
     }
     for (const SegmentArea& item : prediction.segments) {
       Line line = begin(row);
@@ -148,12 +158,12 @@ class CsvWriter final : public RowWriter {
       line.empty(5);
       line.integer(item.area);
       line.empty(2);
-      lines += line.end();
+      lines += end(line, row);
     }
     if (!lines.empty()) return lines;
     Line line = begin(row);
     line.empty(object_cells() + 2);
-    return line.end();
+    return end(line, row);
   }
 
   ByteSink sink_;

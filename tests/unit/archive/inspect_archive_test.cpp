@@ -127,6 +127,19 @@ TEST(ClassNames, AreFoundInTheUsualForms) {
   meta.raw("}").text("meta").raw("}").text("CLASSES").text("cat").text("dog").raw("\x86ss");
   EXPECT_THAT(names_in(meta, where), ElementsAre("cat", "dog"));
   EXPECT_EQ(where, "meta.CLASSES");
+  PickleBytes mmengine;
+  mmengine.raw("}").text("meta").raw("}").text("dataset_meta").raw("}").text("classes").text("cat").text("dog");
+  mmengine.raw("\x86sss");
+  EXPECT_THAT(names_in(mmengine, where), ElementsAre("cat", "dog"));
+  EXPECT_EQ(where, "meta.dataset_meta.classes");
+  PickleBytes words;
+  words.raw("}").text("id2label").raw("}(").text("1").text("dog").text("0").text("cat").raw("us");
+  EXPECT_THAT(names_in(words, where), ElementsAre("cat", "dog"));
+  PickleBytes space;
+  space.raw("}").text("args").global("argparse", "Namespace").raw(")\x81}").text("classes").raw("](");
+  space.text("cat").text("dog").raw("esbs");
+  EXPECT_THAT(names_in(space, where), ElementsAre("cat", "dog"));
+  EXPECT_EQ(where, "args.classes");
 }
 
 TEST(ClassNames, AreNotMadeUp) {

@@ -129,6 +129,38 @@ TEST(FindWeights, StripsSharedPrefixesRepeatedly) {
   EXPECT_NE(kept.table.find("module.conv.weight"), nullptr);
 }
 
+TEST(FindWeights, LeavesOutWhatTrainingKeepsBesideTheNetwork) {
+  PickleBytes pickle;
+  pickle.raw("}");
+  for (const char* name : {"n_averaged", "criterion.weight", "loss_fn.pos_weight", "module.conv.weight"}) {
+    add_weight(pickle, name);
+  }
+  const FoundWeights found = find_in(add_weight(pickle, "module.loss_head.weight"));
+  EXPECT_EQ(found.stripped_prefix, "module.");
+  EXPECT_EQ(found.table.entries().size(), 2U);
+  EXPECT_NE(found.table.find("loss_head.weight"), nullptr);
+  EXPECT_THAT(found.notes, ElementsAre(testing::HasSubstr("left out: 'n_averaged', 'criterion.weight'")));
+  // Without a wrapper's name in front of the rest, a "loss" is a layer like others.
+  PickleBytes plain;
+  plain.raw("}");
+  add_weight(plain, "loss.weight");
+  EXPECT_EQ(find_in(add_weight(plain, "conv.weight")).table.entries().size(), 2U);
+}
+
+TEST(FindWeights, PrefersAveragedTwinsUnderTheirPrefix) {
+  PickleBytes pickle;
+  pickle.raw("}");
+  for (const char* name : {"model.a", "model.b", "ema_model.module.a", "ema_model.module.b"}) add_weight(pickle, name);
+  const FoundWeights found = find_in(pickle);
+  EXPECT_EQ(found.stripped_prefix, "ema_model.module.");
+  EXPECT_EQ(found.table.entries().size(), 2U);
+  EXPECT_THAT(found.notes, ElementsAre(testing::HasSubstr("EMA weights 'ema_model.' are used, not their twins")));
+  PickleBytes halves;
+  halves.raw("}");
+  for (const char* name : {"model.a", "model.b", "ema_model.a"}) add_weight(halves, name);
+  EXPECT_EQ(find_in(halves).table.entries().size(), 3U);
+}
+
 TEST(FindWeights, IgnoresWhatIsNoTensorAndSaysSo) {
   PickleBytes pickle;
   pickle.raw("}").text("note").text("x").raw("s");

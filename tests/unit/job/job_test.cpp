@@ -223,7 +223,7 @@ TEST_F(JobTest, SeveralOutputsHoldTheSameRows) {
   EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 6);
   // Three classes exist, so five were not asked for columns.
   EXPECT_THAT(csv, testing::StartsWith("path,status,width,height,index_1,label_1,score_1,index_2,label_2,score_2,"
-                                       "index_3,label_3,score_3,stage,error\n"));
+                                       "index_3,label_3,score_3,stage,error,path_b64\n"));
 }
 
 TEST_F(JobTest, OutputsAreCheckedBeforeAnyWork) {

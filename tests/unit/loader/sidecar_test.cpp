@@ -8,6 +8,7 @@
 namespace ptrun {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
@@ -39,12 +40,24 @@ TEST(Sidecar, ReadsOurJson) {
   EXPECT_FALSE(facts.preset.crop_pct.has_value());
 }
 
+TEST(Sidecar, ReadsShortForms) {
+  const ModelFacts facts = read_ptrun_json(
+      R"({"v":1,"labels":{"id2label":{"1":"dog","0":"cat"}},"preset":"timm/x","crop_pct":0.9,"architecture":"resnet18"})",
+      "here");
+  EXPECT_THAT(facts.labels.names, ElementsAre("cat", "dog"));
+  EXPECT_EQ(facts.preset_name, "timm/x");
+  EXPECT_EQ(facts.preset.crop_pct, 0.9);
+  EXPECT_EQ(facts.architecture, "resnet18");
+  EXPECT_THAT(read_ptrun_json(R"({"labels":{"cat":0,"dog":1}})", "here").labels.names, ElementsAre("cat", "dog"));
+  EXPECT_THAT(refusal(R"({"v":2})"), HasSubstr("is of version 2, this version of ptrun reads 1"));
+}
+
 TEST(Sidecar, NamesWhatIsWrong) {
   EXPECT_THAT(refusal("[1]"), HasSubstr("is not a JSON object"));
   EXPECT_THAT(refusal("{"), HasSubstr("is not a JSON object"));
-  EXPECT_THAT(refusal(R"({"lables":[]})"), HasSubstr("has the key lables"));
-  EXPECT_THAT(refusal(R"({"labels":{"0":"a","2":"b"}})"), HasSubstr("label 2"));
-  EXPECT_THAT(refusal(R"({"labels":[1]})"), HasSubstr("a label that is not text"));
+  EXPECT_THAT(refusal(R"({"lables":[]})"), AllOf(HasSubstr("has the key lables"), HasSubstr("did you mean labels?")));
+  EXPECT_THAT(refusal(R"({"labels":{"0":"a","2":"b"}})"), HasSubstr("label key 2 is not one of 0 to 1"));
+  EXPECT_THAT(refusal(R"({"labels":[1]})"), HasSubstr("label 0 is not text"));
   EXPECT_THAT(refusal(R"({"preset":{"means":1}})"), HasSubstr("means"));
   EXPECT_THAT(refusal(R"({"preset":{"mean":[0.5,"a",0.5]}})"), HasSubstr("mean"));
   EXPECT_THAT(refusal("{\"labels\":" + std::string(100000, '[')), HasSubstr("nests more than 64 deep"));

@@ -169,7 +169,15 @@ TEST(LoadWeights, LabelFiles) {
   options.labels_file = scratch.write("list.json", R"(["a", "b", "c", "d", "e"])");
   EXPECT_EQ(load_model(data("tiny.pth"), options).labels().names.size(), 5U);
 
+  for (const char* text : {R"({"id2label": {"0": "a", "1": "b", "2": "c", "3": "d", "4": "e"}, "other": 1})",
+                           R"({"names": ["a", "b", "c", "d", "e"]})", R"({"a": 0, "b": 1, "c": 2, "e": 4, "d": 3})"}) {
+    options.labels_file = scratch.write("other.json", text);
+    EXPECT_EQ(load_model(data("tiny.pth"), options).labels().names.at(4), "e") << text;
+  }
+
   const std::vector<std::pair<std::string, std::string>> bad = {
+      {"a\nb\nc\ncaf\xE9\ne\n", "line 4 is not UTF-8"},
+      {std::string("\xFF\xFE\x61\0\n\0", 6), "is UTF-16 text, expected UTF-8"},
       {"a\nb\n", "holds 2 labels, but the model has 5 classes"},
       {"", ""},
       {"\n\n", "holds no labels"},

@@ -41,10 +41,10 @@ OutputContext context(Task task, int topk = 2) {
 TEST(CsvTest, OneRowAnImageWithItsTopK) {
   EXPECT_EQ(csv(context(Task::classify), {classified("a.jpg", {{1, "cat", 0.5F}, {2, "dog", 0.25F}}),
                                           failed("b.jpg", "b.jpg: broken, cut"), classified("c.jpg", {{7, "", 1.0F}})}),
-            "path,status,width,height,index_1,label_1,score_1,index_2,label_2,score_2,stage,error\n"
-            "a.jpg,ok,4,3,1,cat,0.5,2,dog,0.25,,\n"
-            "b.jpg,error,,,,,,,,,decode,\"b.jpg: broken, cut\"\n"
-            "c.jpg,ok,4,3,7,,1,,,,,\n");
+            "path,status,width,height,index_1,label_1,score_1,index_2,label_2,score_2,stage,error,path_b64\n"
+            "a.jpg,ok,4,3,1,cat,0.5,2,dog,0.25,,,\n"
+            "b.jpg,error,,,,,,,,,decode,\"b.jpg: broken, cut\",\n"
+            "c.jpg,ok,4,3,7,,1,,,,,,\n");
 }
 
 TEST(CsvTest, EveryLineHasTheHeadersCells) {
@@ -79,28 +79,35 @@ TEST(CsvTest, OneRowADetection) {
   item.y2 = 20;
   row.outcome.prediction->detections = {item, item};
   EXPECT_EQ(csv(context(Task::detect), {row}),
-            "path,status,width,height,index,label,score,x1,y1,x2,y2,stage,error\n"
-            "a.jpg,ok,4,3,3,car,0.75,0,0,10.5,20,,\n"
-            "a.jpg,ok,4,3,3,car,0.75,0,0,10.5,20,,\n");
+            "path,status,width,height,index,label,score,x1,y1,x2,y2,stage,error,path_b64\n"
+            "a.jpg,ok,4,3,3,car,0.75,0,0,10.5,20,,,\n"
+            "a.jpg,ok,4,3,3,car,0.75,0,0,10.5,20,,,\n");
 }
 
 TEST(CsvTest, QuotingAndFormulas) {
-  const std::pair<const char*, const char*> cases[] = {
-      {"plain.jpg", "plain.jpg"},
-      {"with,comma.jpg", "\"with,comma.jpg\""},
-      {"with\"quote.jpg", "\"with\"\"quote.jpg\""},
-      {"two\nlines.jpg", "\"two\nlines.jpg\""},
-      {"=cmd|' /C calc'!A0", "'=cmd|' /C calc'!A0"},
-      {"+1.jpg", "'+1.jpg"},
-      {"-1.jpg", "'-1.jpg"},
-      {"@SUM(A1)", "'@SUM(A1)"},
-      {"\tx", "'\tx"},
-      {"=\"a\",b", "\"'=\"\"a\"\",b\""},
-      {"caf\xE9.jpg", "caf\xEF\xBF\xBD.jpg"},
+  struct Case {
+    const char* path;
+    const char* cell;
+    const char* base64;
   };
-  for (const auto& [path, cell] : cases) {
+  const Case cases[] = {
+      {"plain.jpg", "plain.jpg", ""},
+      {"with,comma.jpg", "\"with,comma.jpg\"", ""},
+      {"with\"quote.jpg", "\"with\"\"quote.jpg\"", ""},
+      {"two\nlines.jpg", "two\\x0Alines.jpg", "dHdvCmxpbmVzLmpwZw=="},
+      {"=cmd|' /C calc'!A0", "'=cmd|' /C calc'!A0", ""},
+      {"+1.jpg", "'+1.jpg", ""},
+      {"-1.jpg", "'-1.jpg", ""},
+      {"@SUM(A1)", "'@SUM(A1)", ""},
+      {"\tx", "\\x09x", "CXg="},
+      {"\x1B[31m", "\\x1B[31m", "G1szMW0="},
+      {"=\"a\",b", "\"'=\"\"a\"\",b\"", ""},
+      {"caf\xE9.jpg", "caf\\xE9.jpg", "Y2Fm6S5qcGc="},
+  };
+  for (const auto& [path, cell, base64] : cases) {
     const std::string text = csv(context(Task::classify, 1), {classified(path, {{1, path, 0.5F}})});
-    EXPECT_THAT(text, testing::EndsWith("\n" + std::string(cell) + ",ok,4,3,1," + cell + ",0.5,,\n")) << path;
+    const std::string name(cell);
+    EXPECT_THAT(text, testing::EndsWith("\n" + name + ",ok,4,3,1," + name + ",0.5,,," + base64 + "\n")) << path;
   }
 }
 
@@ -108,11 +115,12 @@ TEST(CsvTest, ANegativeLogitStaysANumber) {
   OutputContext logits = context(Task::classify, 1);
   logits.logits = true;
   EXPECT_EQ(csv(logits, {classified("a.jpg", {{1, "cat", -2.5F}})}),
-            "path,status,width,height,index_1,label_1,logit_1,stage,error\na.jpg,ok,4,3,1,cat,-2.5,,\n");
+            "path,status,width,height,index_1,label_1,logit_1,stage,error,path_b64\na.jpg,ok,4,3,1,cat,-2.5,,,\n");
 }
 
 TEST(CsvTest, NoRowsStillHaveAHeader) {
-  EXPECT_EQ(csv(context(Task::classify, 1), {}), "path,status,width,height,index_1,label_1,score_1,stage,error\n");
+  EXPECT_EQ(csv(context(Task::classify, 1), {}),
+            "path,status,width,height,index_1,label_1,score_1,stage,error,path_b64\n");
 }
 
 }  // namespace

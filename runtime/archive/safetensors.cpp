@@ -1,13 +1,12 @@
 // safetensors: a JSON header and one byte buffer. Rules: huggingface/safetensors README and safetensors/src/tensor.rs.
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <nlohmann/json.hpp>
 #include <unordered_set>
 
 #include "archive/dtypes.h"
 #include "archive/fail.h"
-#include "archive/tensor_file.h"
+#include "archive/raw_storages.h"
 #include "archive/torch_objects.h"
 
 namespace ptrun::archive {
@@ -130,10 +129,10 @@ class HeaderHandler final : public nlohmann::json::json_sax_t {
   std::unordered_set<std::string> fields_;
 };
 
-class SafetensorsFile final : public TensorFile {
+class SafetensorsFile final : public RawStorageFile {
  public:
   SafetensorsFile(const std::shared_ptr<const ByteSource>& source, const Limits& limits)
-      : TensorFile(source, Kind::safetensors, limits) {
+      : RawStorageFile(source, Kind::safetensors, limits) {
     const std::uint64_t header_bytes = read_header_length();
     data_begin_ = kLengthBytes + header_bytes;
     HeaderHandler handler(source->name(), limits);
@@ -147,18 +146,6 @@ class SafetensorsFile final : public TensorFile {
     check_buffer();
     make_data();
   }
-
-  void read_storage(std::size_t index, void* to) const override {
-    source_->read(offsets_.at(index), to, static_cast<std::size_t>(storages_[index].bytes));
-    if constexpr (std::endian::native == std::endian::big) {
-      swap_bytes(to, storages_[index].bytes, info(storages_[index].dtype).swap);
-    }
-  }
-  std::optional<std::uint64_t> storage_offset(std::size_t index) const override {
-    if constexpr (std::endian::native == std::endian::big) return std::nullopt;
-    return offsets_.at(index);
-  }
-  void verify() const override {}  // safetensors holds no check sums
 
  private:
   template <typename... Parts>
@@ -210,7 +197,7 @@ class SafetensorsFile final : public TensorFile {
     if (!fits || end - begin != bytes) {
       bad("tensor ", in_quotes(entry.name), " has ", end - begin, " bytes, its shape and dtype need another number");
     }
-    if (end > source_->size() - data_begin_) {
+    if (!holds(data_begin_, end)) {
       bad("tensor ", in_quotes(entry.name), " ends at byte ", end, " of a buffer of ", source_->size() - data_begin_);
     }
     storages_.push_back({.key = entry.name, .dtype = type->dtype, .bytes = bytes, .location = "cpu"});
@@ -254,7 +241,6 @@ class SafetensorsFile final : public TensorFile {
   }
 
   std::uint64_t data_begin_ = 0;
-  std::vector<std::uint64_t> offsets_;  // by storage, in the file
 };
 
 }  // namespace

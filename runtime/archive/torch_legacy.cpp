@@ -1,11 +1,10 @@
 // torch.save before 1.6: five pickles and then the storages (torch/serialization.py:_legacy_save, _legacy_load).
 #include <array>
-#include <bit>
 #include <cstring>
 
 #include "archive/dtypes.h"
 #include "archive/fail.h"
-#include "archive/tensor_file.h"
+#include "archive/raw_storages.h"
 #include "archive/torch_objects.h"
 
 namespace ptrun::archive {
@@ -18,10 +17,10 @@ constexpr std::int64_t kProtocol = 1001;
 constexpr std::size_t kCountBytes = 8;
 constexpr std::size_t kSmallPickle = 1U << 20U;  // the parts that hold only a number or a small dict
 
-class TorchLegacyFile final : public TensorFile {
+class TorchLegacyFile final : public RawStorageFile {
  public:
   TorchLegacyFile(const std::shared_ptr<const ByteSource>& source, const Limits& limits)
-      : TensorFile(source, Kind::torch_save_legacy, limits) {
+      : RawStorageFile(source, Kind::torch_save_legacy, limits) {
     Limits small = limits;
     small.pickle_bytes = std::min<std::uint64_t>(small.pickle_bytes, kSmallPickle);
     const Pickle magic = part("magic number", small);
@@ -46,21 +45,6 @@ class TorchLegacyFile final : public TensorFile {
     tensors_ = std::move(objects.tensors);
     tensor_nodes_ = std::move(objects.tensor_nodes);
   }
-
-  void read_storage(std::size_t index, void* to) const override {
-    source_->read(offsets_.at(index), to, static_cast<std::size_t>(storages_[index].bytes));
-    // Elements stand little-endian whatever machine wrote them (torch/csrc/serialization.cpp).
-    if constexpr (std::endian::native == std::endian::big) {
-      swap_bytes(to, storages_[index].bytes, info(storages_[index].dtype).swap);
-    }
-  }
-
-  std::optional<std::uint64_t> storage_offset(std::size_t index) const override {
-    if constexpr (std::endian::native == std::endian::big) return std::nullopt;
-    return offsets_.at(index);
-  }
-
-  void verify() const override {}  // a legacy file holds no check sums
 
  private:
   template <typename... Parts>
@@ -94,7 +78,7 @@ class TorchLegacyFile final : public TensorFile {
   }
 
   void read_count(const Storage& storage) {
-    if (source_->size() - at_ < kCountBytes) bad("ends before storage ", storage.key);
+    if (!holds(at_, kCountBytes)) bad("ends before storage ", storage.key);
     std::array<unsigned char, kCountBytes> raw{};
     source_->read(at_, raw.data(), raw.size());
     std::uint64_t count = 0;
@@ -104,13 +88,12 @@ class TorchLegacyFile final : public TensorFile {
     if (count != expected) {
       bad("has ", count, " elements in storage ", storage.key, ", expected ", expected);
     }
-    if (source_->size() - at_ < storage.bytes) {
+    if (!holds(at_, storage.bytes)) {
       bad("has ", source_->size() - at_, " bytes left for storage ", storage.key, ", expected ", storage.bytes);
     }
   }
 
   std::uint64_t at_ = 0;
-  std::vector<std::uint64_t> offsets_;  // by storage
 };
 
 }  // namespace

@@ -1,10 +1,12 @@
 #include "executor/cuda_module.h"
 
+#include <torch/csrc/jit/ir/ir.h>
 #include <unistd.h>
 
 #include <mutex>
 
 #include "core/shared_module.h"
+#include "loader/torchscript/program.h"
 #include "ptrun/error.h"
 
 namespace ptrun {
@@ -43,7 +45,10 @@ std::unique_ptr<Plan> make_cuda_plan(const Module& module, const Device& device)
   std::string why;
   const CudaModule* cuda = cuda_module(why);
   if (cuda == nullptr) throw Error(ErrorCode::device_unavailable, to_string(device), why + "; use --device cpu");
-  return cuda->make_plan(module, device);
+  GraphModule here = std::get<GraphModule>(module);
+  here.graph = here.graph->copy();
+  torchscript::retarget_devices(*here.graph, device);
+  return cuda->make_plan(here, device);
 }
 
 }  // namespace ptrun

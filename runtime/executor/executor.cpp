@@ -1,12 +1,12 @@
 #include "executor/executor.h"
 
 #include <ATen/ATen.h>
-#include <c10/util/Exception.h>
 
 #include "core/text.h"
 #include "executor/batch.h"
 #include "executor/plan.h"
 #include "graph/dtype.h"
+#include "graph/failure_text.h"
 #include "ptrun/error.h"
 
 namespace ptrun {
@@ -34,8 +34,8 @@ const PlanKind& choose_plan(const Model& model, const ExecutorOptions& options) 
   }
   if (precisions.empty()) {
     throw Error(ErrorCode::unsupported, model.path(),
-                "runs on the CPU only, expected a model that can be moved to " + to_string(options.device) +
-                    "; use --device cpu");
+                "runs on the CPU only, because " + why_not_cuda(model.impl().module) +
+                    ", expected a model that can be moved to " + to_string(options.device) + "; use --device cpu");
   }
   throw Error(ErrorCode::unsupported, std::string("precision ") + name_of(options.precision),
               "this build has no plan for it on " + to_string(options.device) + ", there is " + join_some(precisions) +
@@ -65,20 +65,6 @@ std::string shape_text(const at::Tensor& tensor) {
   return text + "]";
 }
 
-// A LibTorch message on one line, without the stack of C++ frames behind it.
-std::string brief(std::string message) {
-  for (const char* tail : {"\nException raised from", "\nC++ CapturedTraceback"}) {
-    message.resize(std::min(message.find(tail), message.size()));
-  }
-  constexpr std::size_t kLongest = 1000;
-  // TorchScript puts its own trace first and the reason in the last line.
-  if (message.size() > kLongest) message = "..." + message.substr(message.size() - kLongest);
-  for (char& c : message) {
-    if (c == '\n') c = ' ';
-  }
-  return printable(message, kLongest + 100);
-}
-
 // Runs `work`; LibTorch's exceptions become `model_failed` naming the model.
 template <typename Work>
 auto translated(const Model& model, const std::string& what, const Work& work) {
@@ -86,10 +72,8 @@ auto translated(const Model& model, const std::string& what, const Work& work) {
     return work();
   } catch (const Error&) {
     throw;
-  } catch (const c10::Error& error) {
-    throw Error(ErrorCode::model_failed, model.path(), what + brief(error.what_without_backtrace()));
   } catch (const std::exception& error) {
-    throw Error(ErrorCode::model_failed, model.path(), what + brief(error.what()));
+    throw Error(ErrorCode::model_failed, model.path(), what + jit::failure_text(error));
   }
 }
 

@@ -49,4 +49,8 @@ class Executor {
   std::unique_ptr<Impl> impl_;
 };
 
+// `device`, or the CPU, said in the log, when `model` has parts that only the CPU can run. For --device auto; who names
+// a device gets it or an error.
+Device fit_device(const Model& model, const Device& device, const LogCallback& log);
+
 }  // namespace ptrun

@@ -4,6 +4,7 @@
 #include <ATen/core/ivalue.h>
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "executor/executor.h"
@@ -34,5 +35,9 @@ bool accepts_graph(const Module& module);
 std::unique_ptr<Plan> make_plain_plan(const Module& module, const Device& device);
 bool accepts_script(const Module& module);
 std::unique_ptr<Plan> make_script_plan(const Module& module, const Device& device);
+
+// Why `module` cannot run on a GPU ("its operator torchvision::nms has no CUDA kernel here"); empty when it can.
+std::string why_not_cuda(const Module& module);
+bool accepts_cuda(const Module& module);
 
 }  // namespace ptrun

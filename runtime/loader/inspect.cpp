@@ -110,13 +110,12 @@ class Inspector {
     try {
       const torchscript::ScriptArchive script = torchscript::read_script_archive(source_, UINT64_MAX);
       torchscript::check_text(script.code, source_->name(), false);
-      for (const torchscript::ExtraFile& file : script.extra) {
-        const std::string origin = "extra file " + file.name;
-        const ModelFacts facts =
-            file.name == "ptrun.json" ? read_ptrun_json(file.text, origin) : read_ultralytics_config(file.text, origin);
-        add("task", facts.task, origin);
-        add_labels(facts.labels);
-      }
+      std::vector<std::string> notes = script.notes;
+      const ModelFacts facts = torchscript::read_extra_files(script, notes);
+      add("task", facts.task, facts.preset.source);
+      add_labels(facts.labels);
+      add_file_preset(facts.preset);
+      for (const std::string& note : notes) add("note", note, "ptrun");
       found_.runnable = true;
     } catch (const Error& error) {
       found_.explanation = "ptrun does not run this program: " + error.problem() + ".";
@@ -132,6 +131,17 @@ class Inspector {
     }
     found_.explanation += "This version of ptrun recognises it but does not run it.\n" +
                           export_lines({found_.path, "", "", false, archive_.kind == archive::Kind::exported_program});
+  }
+
+  // The fields that the file itself fixes.
+  void add_file_preset(const PresetLayer& preset) {
+    if (preset.source.empty()) return;
+    const ResolvedPreset resolved = resolve_preset({preset});
+    for (const std::string_view field : preset_field_names()) {
+      const auto origin = resolved.origins.find(field == "input_size" ? "input_height" : std::string(field));
+      if (origin == resolved.origins.end() || origin->second.source != preset.source) continue;
+      add(std::string(field), preset_field_text(resolved.values, field), preset.source);
+    }
   }
 
   void add_labels(const Labels& labels) {

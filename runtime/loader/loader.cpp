@@ -40,15 +40,20 @@ constexpr std::array kTasks = {Task::classify, Task::detect,  Task::segment, Tas
                                Task::embed,    Task::restore, Task::tensors};
 
 Task parse_task(const std::string& text) {
+  if (const std::optional<Task> task = find_task(text)) return *task;
   std::string known;
-  for (const Task task : kTasks) {
-    if (text == to_string(task)) return task;
-    known += std::string(known.empty() ? "" : ", ") + to_string(task);
-  }
+  for (const Task task : kTasks) known += std::string(known.empty() ? "" : ", ") + to_string(task);
   throw Error(ErrorCode::invalid_argument, "task " + printable(text), "is not a task; there are " + known);
 }
 
 }  // namespace
+
+std::optional<Task> find_task(std::string_view word) {
+  for (const Task task : kTasks) {
+    if (word == to_string(task)) return task;
+  }
+  return std::nullopt;
+}
 
 ModelFacts read_sidecar(const std::string& path) {
   constexpr std::uint64_t kMaxBytes = 64ULL << 20U;
@@ -92,6 +97,7 @@ Model load_model(const std::string& path, const LoadOptions& options) {
   row.load({source, kind, options}, *model);
   const std::string& task = options.task.empty() ? sidecar.task : options.task;
   if (!task.empty()) model->task = parse_task(task);
+  model->task_given = !task.empty();
   const PublishedWeights* weights = published.find(model->notes);
   resolve_model_preset(options, sidecar, weights, *model);
   resolve_labels(options, sidecar, weights, *model);

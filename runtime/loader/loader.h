@@ -2,6 +2,8 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <string_view>
 
 #include "archive/byte_source.h"
 #include "archive/kind.h"
@@ -21,7 +23,10 @@ struct LoadRequest {
 //
 // weights.cpp: torch_save_zip, torch_save_legacy, safetensors with a known architecture.
 void load_weights(const LoadRequest& request, Model::Impl& model);
-// torchscript.cpp: scanned, read, frozen to a graph where that works.
+// torchscript/load.cpp: scanned, read, frozen to a graph where that works.
 void load_torchscript(const LoadRequest& request, Model::Impl& model);
+
+// "detect" -> Task::detect; empty for another word. Defined in loader.cpp.
+std::optional<Task> find_task(std::string_view word);
 
 }  // namespace ptrun

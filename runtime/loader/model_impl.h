@@ -15,6 +15,7 @@ struct Model::Impl {
   std::string kind;          // archive::info(kind).word, or "state_dict", "checkpoint"
   std::string architecture;  // variant name, empty when the file carries its own graph
   Task task = Task::classify;
+  bool task_given = false;  // by the caller or the sidecar, not read from the file
   Module module;
   Signature signature;
   Labels labels;               // a loader fills in what the file itself says; loader.cpp does the rest

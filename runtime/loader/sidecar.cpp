@@ -67,6 +67,12 @@ std::string field_text(const Json& value, const std::string& field, const std::s
   fail(source, "preset field " + printable(field) + " is not text, a number or a list of numbers");
 }
 
+// ultralytics' words for tasks; one that ptrun has no name for gives none.
+std::string task_of(const std::string& word) {
+  if (word == "pose") return "keypoints";
+  return word == "classify" || word == "detect" || word == "segment" ? word : std::string();
+}
+
 int side(const Json& value, const std::string& source) {
   if (!value.is_number_integer() || value.get<std::int64_t>() < 1 || value.get<std::int64_t>() > kMaxSide) {
     fail(source, "imgsz is not a size in pixels, expected 1 to 16384");
@@ -119,16 +125,27 @@ ModelFacts read_ptrun_json(std::string_view text, const std::string& source) {
 
 ModelFacts read_ultralytics_config(std::string_view text, const std::string& source) {
   const Json root = parse_object(text, source);
+  const auto names = root.find("names");
+  const auto task = root.find("task");
+  const auto size = root.find("imgsz");
+  const auto shape = root.find("shape");  // of the yolov5 repository: [1, 3, height, width]
+  if ((names == root.end() && task == root.end()) || (size == root.end() && shape == root.end())) {
+    fail(source, "is not what ultralytics exports, expected names or task beside imgsz or shape");
+  }
   ModelFacts facts;
-  if (const auto names = root.find("names"); names != root.end()) facts.labels = read_names(*names, source);
-  if (const auto task = root.find("task"); task != root.end() && task->is_string())
-    facts.task = task->get<std::string>();
+  if (names != root.end()) facts.labels = read_names(*names, source);
+  if (task != root.end() && task->is_string()) facts.task = task_of(task->get<std::string>());
+  // The yolov5 repository exports detectors without a word.
+  if (task == root.end() && shape != root.end()) facts.task = "detect";
   PresetLayer& preset = facts.preset;
   preset.source = source;
-  if (const auto size = root.find("imgsz"); size != root.end()) {
+  if (size != root.end()) {
     const bool list = size->is_array() && size->size() == 2;
     preset.input_height = side(list ? (*size)[0] : *size, source);
     preset.input_width = side(list ? (*size)[1] : *size, source);
+  } else if (shape->is_array() && shape->size() == 4) {
+    preset.input_height = side((*shape)[2], source);
+    preset.input_width = side((*shape)[3], source);
   }
   preset.mean = {0.0, 0.0, 0.0};
   preset.std = {1.0, 1.0, 1.0};

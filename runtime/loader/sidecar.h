@@ -27,8 +27,9 @@ ModelFacts read_sidecar(const std::string& path);
 // of what was read. Throws Error(bad_model) for another form, an unknown key or field.
 ModelFacts read_ptrun_json(std::string_view text, const std::string& source);
 
-// The extra file "config.txt" that ultralytics exports: names, imgsz, task. The preset is ultralytics' own: letterbox
-// with grey 114 by OpenCV, values 0..1 (classify: shortest side and centre crop). Throws Error(bad_model).
+// The extra file "config.txt" that ultralytics (names, imgsz, task) and the yolov5 repository (names, shape) export.
+// The preset is ultralytics' own: letterbox with grey 114 by OpenCV, values 0..1 (classify: shortest side and centre
+// crop). Throws Error(bad_model), also for JSON of somebody else.
 ModelFacts read_ultralytics_config(std::string_view text, const std::string& source);
 
 }  // namespace ptrun

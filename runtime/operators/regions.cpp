@@ -18,6 +18,24 @@ void check_regions(const at::Tensor& input, const at::Tensor& rois, std::int64_t
   TORCH_CHECK(input.size(2) > 0 && input.size(3) > 0, name, ": input is empty");
 }
 
+PositionSensitive prepare_position_sensitive(const at::Tensor& input, const at::Tensor& rois,
+                                             std::int64_t pooled_height, std::int64_t pooled_width, const char* name) {
+  check_regions(input, rois, pooled_height, pooled_width, name);
+  PositionSensitive made;
+  made.bins = pooled_height * pooled_width;
+  TORCH_CHECK(input.size(1) % made.bins == 0, name, ": input has ", input.size(1), " channels, expected a multiple of ",
+              made.bins);
+  made.features = input.contiguous();
+  made.boxes = rois.contiguous();
+  made.regions = rois.size(0);
+  made.channels = input.size(1) / made.bins;
+  made.height = input.size(2);
+  made.width = input.size(3);
+  made.output = at::zeros({made.regions, made.channels, pooled_height, pooled_width}, input.options());
+  made.mapping = at::zeros(made.output.sizes(), input.options().dtype(at::kInt));
+  return made;
+}
+
 std::int64_t sample_count(double bin_size, std::int64_t sampling_ratio, const char* name) {
   constexpr double kMost = 32768;
   const double count = sampling_ratio > 0 ? static_cast<double>(sampling_ratio) : std::ceil(bin_size);

@@ -11,6 +11,23 @@ namespace ptrun::operators {
 void check_regions(const at::Tensor& input, const at::Tensor& rois, std::int64_t pooled_height,
                    std::int64_t pooled_width, const char* name);
 
+// What ps_roi_align and ps_roi_pool work on: checked, dense arguments and the two tensors that they fill.
+struct PositionSensitive {
+  at::Tensor features;  // [N, channels * bins, height, width]
+  at::Tensor boxes;     // [regions, 5]
+  at::Tensor output;    // [regions, channels, pooled_height, pooled_width], zeros
+  at::Tensor mapping;   // int32, of the output's shape: the channel that each element came from
+  std::int64_t regions = 0;
+  std::int64_t channels = 0;  // of the output
+  std::int64_t bins = 0;
+  std::int64_t height = 0;
+  std::int64_t width = 0;
+};
+
+// Throws as check_regions does, and where the input's channels are no multiple of the bins.
+PositionSensitive prepare_position_sensitive(const at::Tensor& input, const at::Tensor& rois,
+                                             std::int64_t pooled_height, std::int64_t pooled_width, const char* name);
+
 // Samples along one side of a bin; a region that is not finite or absurdly large throws instead of running for ever.
 std::int64_t sample_count(double bin_size, std::int64_t sampling_ratio, const char* name);
 

@@ -100,40 +100,30 @@ std::tuple<at::Tensor, at::Tensor> ps_roi_align(const at::Tensor& input, const a
                                                 std::int64_t pooled_height, std::int64_t pooled_width,
                                                 std::int64_t sampling_ratio) {
   constexpr const char* kName = "torchvision::ps_roi_align";
-  check_regions(input, rois, pooled_height, pooled_width, kName);
-  const std::int64_t bins = pooled_height * pooled_width;
-  TORCH_CHECK(input.size(1) % bins == 0, kName, ": input has ", input.size(1), " channels, expected a multiple of ",
-              bins);
-  const std::int64_t regions = rois.size(0);
-  const std::int64_t channels = input.size(1) / bins;
-  const std::int64_t height = input.size(2);
-  const std::int64_t width = input.size(3);
-  at::Tensor output = at::empty({regions, channels, pooled_height, pooled_width}, input.options());
-  at::Tensor mapping = at::empty(output.sizes(), input.options().dtype(at::kInt));
-  const at::Tensor dense = input.contiguous();
-  const at::Tensor boxes = rois.contiguous();
+  const PositionSensitive work = prepare_position_sensitive(input, rois, pooled_height, pooled_width, kName);
   const Grid grid{pooled_height, pooled_width, sampling_ratio, spatial_scale};
   AT_DISPATCH_FLOATING_TYPES(input.scalar_type(), kName, [&] {
-    const auto* features = dense.const_data_ptr<scalar_t>();
-    const auto* roi = boxes.const_data_ptr<scalar_t>();
-    auto* out = output.mutable_data_ptr<scalar_t>();
-    auto* from = mapping.mutable_data_ptr<int>();
-    at::parallel_for(0, regions, 1, [&](std::int64_t begin, std::int64_t end) {
+    const auto* features = work.features.const_data_ptr<scalar_t>();
+    const auto* roi = work.boxes.const_data_ptr<scalar_t>();
+    auto* out = work.output.mutable_data_ptr<scalar_t>();
+    auto* from = work.mapping.mutable_data_ptr<int>();
+    at::parallel_for(0, work.regions, 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t k = begin; k < end; ++k) {
         const Region<scalar_t> region(roi + 5 * k, grid, scalar_t(0.5), false, 0, kName);
-        for (std::int64_t c = 0; c < channels; ++c) {
-          for (std::int64_t bin = 0; bin < bins; ++bin) {
-            const std::int64_t channel = c * bins + bin;
-            const scalar_t* plane = features + (region.image * channels * bins + channel) * height * width;
-            const std::int64_t at = (k * channels + c) * bins + bin;
-            out[at] = region.mean(plane, height, width, bin / pooled_width, bin % pooled_width);
+        for (std::int64_t c = 0; c < work.channels; ++c) {
+          for (std::int64_t bin = 0; bin < work.bins; ++bin) {
+            const std::int64_t channel = c * work.bins + bin;
+            const scalar_t* plane =
+                features + (region.image * work.channels * work.bins + channel) * work.height * work.width;
+            const std::int64_t at = (k * work.channels + c) * work.bins + bin;
+            out[at] = region.mean(plane, work.height, work.width, bin / pooled_width, bin % pooled_width);
             from[at] = static_cast<int>(channel);
           }
         }
       }
     });
   });
-  return {output, mapping};
+  return {work.output, work.mapping};
 }
 
 }  // namespace ptrun::operators

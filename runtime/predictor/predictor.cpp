@@ -142,6 +142,7 @@ struct Predictor::Impl {
     }
     ExecutorOptions chosen;
     chosen.device = parse_device(options.device);
+    if (options.device == "auto") chosen.device = fit_device(model, chosen.device, options.log);
     chosen.precision = options.precision;
     chosen.batch_size = choose_batch_size(model, options);
     chosen.log = options.log;

@@ -1,6 +1,7 @@
 #include "task/task.h"
 
 #include "core/text.h"
+#include "loader/model_impl.h"
 #include "ptrun/error.h"
 #include "task/heads.h"
 
@@ -19,6 +20,14 @@ std::unique_ptr<TaskHead> make_task(const Model& model, const PredictOptions& op
   for (const TaskInfo& info : tasks()) {
     if (info.task == model.task()) return info.make(model, options);
     known.emplace_back(info.name);
+  }
+  if (!model.impl().task_given) {
+    // The file says what it is for; its raw outputs are there all the same.
+    if (options.log) {
+      options.log(LogLevel::warning, model.path() + ": its task is " + to_string(model.task()) +
+                                         ", which this version of ptrun does not decode; raw outputs follow");
+    }
+    return make_tensors(model, options);
   }
   throw Error(ErrorCode::unsupported, model.path(),
               std::string("its task is ") + to_string(model.task()) + ", this version of ptrun has " +

@@ -27,8 +27,14 @@ foreach(module ptrun_opencv ptrun_cuda)
   endif()
 endforeach()
 
-file(RELATIVE_PATH bin_to_lib "/${CMAKE_INSTALL_BINDIR}" "/${CMAKE_INSTALL_LIBDIR}")
-set_target_properties(ptrun_tool PROPERTIES INSTALL_RPATH "$ORIGIN/${bin_to_lib}")
+# Both may be absolute (Debian's, Nix's): then the tool finds the library where it was told to be.
+if(IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}" OR IS_ABSOLUTE "${CMAKE_INSTALL_BINDIR}")
+  set(ptrun_tool_rpath "${CMAKE_INSTALL_FULL_LIBDIR}")
+else()
+  file(RELATIVE_PATH bin_to_lib "/${CMAKE_INSTALL_BINDIR}" "/${CMAKE_INSTALL_LIBDIR}")
+  set(ptrun_tool_rpath "$ORIGIN/${bin_to_lib}")
+endif()
+set_target_properties(ptrun_tool PROPERTIES INSTALL_RPATH "${ptrun_tool_rpath}")
 install(TARGETS ptrun_tool RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
 
 install(EXPORT ptruntargets NAMESPACE ptrun:: DESTINATION "${package_dir}")

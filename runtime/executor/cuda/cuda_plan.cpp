@@ -3,7 +3,10 @@
 #include <ATen/cuda/CUDAContextLight.h>
 #include <c10/core/DeviceGuard.h>
 #include <c10/core/InferenceMode.h>
+#include <torch/csrc/jit/ir/constants.h>
 #include <torch/csrc/jit/ir/ir.h>
+
+#include <algorithm>
 
 #include "executor/cuda_module.h"
 #include "graph/jit_api.h"
@@ -15,7 +18,7 @@ namespace {
 // The tree of tensors, tuples, lists and dicts with every tensor on `device`.
 // NOLINTNEXTLINE(misc-no-recursion): the depth is that of the module's output type.
 c10::IValue move_to(const c10::IValue& value, const c10::Device& device) {
-  if (value.isTensor()) return value.toTensor().to(device);
+  if (value.isTensor()) return value.toTensor().defined() ? value.toTensor().to(device) : value;
   if (value.isTuple()) {
     std::vector<c10::IValue> elements;
     for (const c10::IValue& element : value.toTupleRef().elements()) elements.push_back(move_to(element, device));
@@ -36,14 +39,39 @@ c10::IValue move_to(const c10::IValue& value, const c10::Device& device) {
   return value;
 }
 
-// Weights are constants of the graph; those below If and Loop too.
+// NOLINTNEXTLINE(misc-no-recursion): the depth is that of the constant.
+bool holds_tensor(const c10::IValue& value) {
+  if (value.isTensor()) return value.toTensor().defined();
+  if (value.isTuple()) {
+    const auto& elements = value.toTupleRef().elements();
+    return std::any_of(elements.begin(), elements.end(), holds_tensor);
+  }
+  if (value.isList()) {
+    const auto elements = value.toListRef();
+    return std::any_of(elements.begin(), elements.end(), holds_tensor);
+  }
+  if (!value.isGenericDict()) return false;
+  for (const auto& item : value.toGenericDict()) {
+    if (holds_tensor(item.value())) return true;
+  }
+  return false;
+}
+
+// Weights are constants of the graph, alone or in lists, tuples and dicts; those below If and Loop too.
 // NOLINTNEXTLINE(misc-no-recursion): the depth is that of the graph's blocks.
 void move_constants(torch::jit::Block* block, const c10::Device& device) {
-  for (torch::jit::Node* node : block->nodes()) {
+  for (auto at = block->nodes().begin(); at != block->nodes().end();) {
+    torch::jit::Node* node = *at;
+    ++at;  // before the node may go
     for (torch::jit::Block* inner : node->blocks()) move_constants(inner, device);
-    const bool tensor = node->kind() == c10::prim::Constant && node->hasAttribute(c10::attr::value) &&
-                        node->kindOf(c10::attr::value) == torch::jit::AttributeKind::t;
-    if (tensor) node->t_(c10::attr::value, node->t(c10::attr::value).to(device));
+    if (node->kind() != c10::prim::Constant) continue;
+    const auto value = torch::jit::toIValue(node->output());
+    if (!value.has_value() || !holds_tensor(*value)) continue;
+    const torch::jit::WithInsertPoint guard(node);
+    torch::jit::Value* moved = node->owningGraph()->insertConstant(move_to(*value, device));
+    moved->setType(node->output()->type());
+    node->output()->replaceAllUsesWith(moved);
+    node->destroy();
   }
 }
 

@@ -221,6 +221,20 @@ void protect_inputs(Graph& graph, const torch::jit::AliasDb& aliases) {
   }
 }
 
+// A tuple of one tensor and Nones is that tensor: scripted GoogLeNet and Inception return their auxiliary outputs,
+// which only training has, beside the scores.
+void drop_absent_outputs(Graph& graph) {
+  if (graph.outputs().size() != 1) return;
+  const Node* made = graph.outputs()[0]->node();
+  if (made->kind() != c10::prim::TupleConstruct || made->inputs().size() < 2) return;
+  if (made->input(0)->type()->kind() != c10::TypeKind::TensorType) return;
+  for (std::size_t i = 1; i < made->inputs().size(); ++i) {
+    if (!made->input(i)->mustBeNone()) return;
+  }
+  graph.registerOutput(made->input(0));
+  graph.eraseOutput(0);
+}
+
 }  // namespace
 
 std::shared_ptr<Graph> freeze_forward(const torch::jit::Module& module, std::string& why_not) {
@@ -248,6 +262,7 @@ std::shared_ptr<Graph> freeze_forward(const torch::jit::Module& module, std::str
   freezer.finish();
   torch::jit::ConstantPropagationImmutableTypes(graph);
   remove_attribute_reads(graph->block());
+  drop_absent_outputs(*graph);
   torch::jit::EliminateDeadCode(graph);
   if (graph->inputs()[0]->hasUses()) {
     why_not = "forward uses the module itself as a value, or calls through an interface";

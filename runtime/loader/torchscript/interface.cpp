@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "core/text.h"
+#include "graph/failure_text.h"
 #include "ptrun/error.h"
 
 namespace ptrun::torchscript {
@@ -238,12 +239,6 @@ bool batches_agree(const c10::IValue& one, const c10::IValue& two) {
   return true;
 }
 
-std::string first_line(const std::exception& error) {
-  std::string_view text = error.what();
-  while (!text.empty() && (text.front() == '\n' || text.front() == ' ')) text.remove_prefix(1);
-  return printable(text.substr(0, text.find('\n')), 160);
-}
-
 class Probe {
  public:
   Probe(ScriptInterface& interface, const ScriptArchive& archive, const RunForward& run)
@@ -281,7 +276,7 @@ class Probe {
       result = run_({example(most).narrow(0, 0, batch).contiguous()});
       return true;
     } catch (const std::exception& error) {
-      failure_ = first_line(error);
+      failure_ = jit::failure_text(error);
       return false;
     }
   }
@@ -375,6 +370,10 @@ ScriptInterface read_interface(const c10::FunctionSchema& schema, const Graph* g
     if (channels.size < 0 && sizes[1] > 0) channels.size = sizes[1];
   }
   if (!schema.returns().empty()) signature.output = output_tree(schema.returns()[0].type(), {});
+  // Freezing leaves absent parts of a tuple out.
+  if (graph != nullptr && graph->outputs().size() == 1 && is_tensor(graph->outputs()[0]->type())) {
+    signature.output = output_tree(graph->outputs()[0]->type(), {});
+  }
   if (graph == nullptr || graph->outputs().size() != 1) return interface;
   name_dict_keys(signature.output, graph->outputs()[0]);
   std::int64_t classes = -1;

@@ -9,7 +9,7 @@
 
 #include <string_view>
 
-#include "core/text.h"
+#include "graph/failure_text.h"
 #include "graph/jit_api.h"
 #include "graph/silence.h"
 #include "loader/loader.h"
@@ -26,26 +26,8 @@ namespace {
 
 using torch::jit::Graph;
 
-// LibTorch's messages begin with an empty line and go on with a trace of C++ frames.
-std::string cause_of(const std::exception& error) {
-  std::string_view text = error.what();
-  std::string cause;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    const std::string_view line = text.substr(0, end);
-    if (line.substr(0, 17) == "Exception raised ") break;
-    if (line.find_first_not_of(" \t") != std::string_view::npos) {
-      if (!cause.empty()) cause += " ";
-      cause += printable(line, 300);
-      if (cause.size() > 400) break;
-    }
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return cause;
-}
-
 std::string explain_load_failure(const std::exception& error) {
-  const std::string cause = cause_of(error);
+  const std::string cause = jit::failure_text(error);
   if (cause.find("Unknown builtin op") != std::string::npos) {
     return "LibTorch does not know an operator that it needs (" + cause +
            "); it comes from a library that ptrun lacks, or from a newer PyTorch";
@@ -77,9 +59,9 @@ auto guarded(const std::string& subject, const char* what, const Step& step) {
   } catch (const Error&) {
     throw;
   } catch (const std::exception& error) {
-    throw Error(
-        ErrorCode::bad_model, subject,
-        std::string("cannot be ") + what + " (" + cause_of(error) + "); load and save it again with a current PyTorch");
+    throw Error(ErrorCode::bad_model, subject,
+                std::string("cannot be ") + what + " (" + jit::failure_text(error) +
+                    "); load and save it again with a current PyTorch");
   }
 }
 
@@ -120,22 +102,6 @@ std::int64_t count_parameters(const torch::jit::Module& module, const Graph* gra
   return count == 0 && graph != nullptr ? count_elements(*graph) : count;
 }
 
-void read_extra_files(const torchscript::ScriptArchive& archive, Model::Impl& model, std::string& task) {
-  // Ours comes first; what it does not say may come from the exporter's own file.
-  for (const torchscript::ExtraFile& file : archive.extra) {
-    const std::string source = "extra file " + file.name + " in the model file";
-    try {
-      const ModelFacts facts =
-          file.name == "ptrun.json" ? read_ptrun_json(file.text, source) : read_ultralytics_config(file.text, source);
-      if (model.labels.names.empty()) model.labels = facts.labels;
-      if (model.file_preset.source.empty()) model.file_preset = facts.preset;
-      if (task.empty()) task = facts.task;
-    } catch (const Error& error) {
-      model.notes.push_back(std::string("ignored: ") + error.what());
-    }
-  }
-}
-
 }  // namespace
 
 void load_torchscript(const LoadRequest& request, Model::Impl& model) {
@@ -152,7 +118,8 @@ void load_torchscript(const LoadRequest& request, Model::Impl& model) {
   const torchscript::Preparation prepared = guarded(subject, "checked", [&] {
     torchscript::check_program(*module, subject, request.options.trust);
     module->eval();
-    return torchscript::prepare_program(*module, Device{});
+    return torchscript::prepare_program(*module, Device{}, subject,
+                                        request.options.constant_memory_limit - archive.tensor_bytes);
   });
   if (prepared.devices) model.notes.emplace_back("devices that were written into the model now name the target device");
 
@@ -184,8 +151,11 @@ void load_torchscript(const LoadRequest& request, Model::Impl& model) {
   model.parameters = count_parameters(*module, graph.get());
   model.notes.insert(model.notes.end(), interface.notes.begin(), interface.notes.end());
 
-  std::string task;
-  read_extra_files(archive, model, task);
+  model.notes.insert(model.notes.end(), archive.notes.begin(), archive.notes.end());
+  ModelFacts facts = torchscript::read_extra_files(archive, model.notes);
+  model.labels = std::move(facts.labels);
+  model.file_preset = std::move(facts.preset);
+  if (const auto task = find_task(facts.task)) model.task = *task;
   if (interface.input_height > 0 && interface.input_width > 0) {
     PresetLayer& preset = model.file_preset;
     if (preset.source.empty()) preset.source = "size of the traced example in the model file";

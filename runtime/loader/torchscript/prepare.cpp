@@ -2,9 +2,13 @@
 #include <torch/csrc/jit/api/function_impl.h>
 #include <torch/csrc/jit/ir/constants.h>
 
+#include <map>
 #include <string_view>
+#include <tuple>
 
+#include "core/text.h"
 #include "loader/torchscript/program.h"
+#include "ptrun/error.h"
 
 namespace ptrun::torchscript {
 namespace {
@@ -27,16 +31,51 @@ bool is_reduced(const at::Tensor& tensor) {
   return tensor.scalar_type() == at::kHalf || tensor.scalar_type() == at::kBFloat16;
 }
 
-// Puts `value` in place of a constant node's value.
+// float32 forms of reduced tensors, one for each tensor however many names it has. A view may have far more elements
+// than its storage, so each form is charged before it is made.
+class Float32Forms {
+ public:
+  Float32Forms(const std::string& subject, std::uint64_t limit) : subject_(subject), limit_(limit) {}
+
+  at::Tensor of(const at::Tensor& tensor) {
+    const Key key(tensor.const_data_ptr(), tensor.scalar_type(), tensor.sizes().vec(), tensor.strides().vec());
+    const auto known = forms_.find(key);
+    if (known != forms_.end()) return known->second;
+    const auto bytes = static_cast<std::uint64_t>(tensor.numel()) * sizeof(float);
+    if (bytes > limit_ - used_) {
+      throw Error(ErrorCode::limit_exceeded, subject_,
+                  "its float16 and bfloat16 weights take more than " + human_bytes(limit_) +
+                      " as float32, the limit; raise LoadOptions::constant_memory_limit");
+    }
+    used_ += bytes;
+    // The key names memory that must not become another tensor's.
+    kept_.push_back(tensor);
+    return forms_.emplace(key, tensor.detach().to(at::kFloat)).first->second;
+  }
+
+ private:
+  using Key = std::tuple<const void*, at::ScalarType, std::vector<std::int64_t>, std::vector<std::int64_t>>;
+
+  const std::string& subject_;
+  std::uint64_t limit_;
+  std::uint64_t used_ = 0;
+  std::map<Key, at::Tensor> forms_;
+  std::vector<at::Tensor> kept_;
+};
+
+// Puts `value` in place of a constant node, which goes: its old value may be large.
 void replace_constant(Node* node, const c10::IValue& value) {
-  Graph* graph = node->owningGraph();
-  const torch::jit::WithInsertPoint guard(node);
-  node->output()->replaceAllUsesWith(graph->insertConstant(value));
+  {
+    const torch::jit::WithInsertPoint guard(node);
+    node->output()->replaceAllUsesWith(node->owningGraph()->insertConstant(value));
+  }
+  node->destroy();
 }
 
 class Preparer {
  public:
-  explicit Preparer(const Device& device) : device_(torch_device(device)) {}
+  // Without `forms` dtypes stay as they are.
+  Preparer(const Device& device, Float32Forms* forms) : device_(torch_device(device)), forms_(forms) {}
 
   void run(Block* block) {
     for (auto at = block->nodes().begin(); at != block->nodes().end();) {
@@ -63,8 +102,8 @@ class Preparer {
     if (value.isDevice() && value.toDevice() != device_) {
       object.setSlot(slot, device_);
       done.devices = true;
-    } else if (value.isTensor() && value.toTensor().defined() && is_reduced(value.toTensor())) {
-      object.setSlot(slot, value.toTensor().detach().to(at::kFloat));
+    } else if (value.isTensor() && value.toTensor().defined() && forms_ != nullptr && is_reduced(value.toTensor())) {
+      object.setSlot(slot, forms_->of(value.toTensor()));
       done.half_precision = true;
     }
   }
@@ -77,11 +116,13 @@ class Preparer {
       node->destroy();
     } else if (node->kind() == c10::prim::Constant) {
       prepare_constant(node);
-    } else if (name == "aten::cuda" && device_.is_cpu()) {
-      Node* move = node->owningGraph()->create(c10::Symbol::fromQualString("aten::cpu"), {node->input(0)});
-      move->insertBefore(node);
-      move->output()->setType(c10::TensorType::get());
-      node->output()->replaceAllUsesWith(move->output());
+    } else if (name == "aten::cuda") {
+      // To a constant device, which a plan for another one can name again.
+      const torch::jit::WithInsertPoint guard(node);
+      Graph* graph = node->owningGraph();
+      Value* moved = graph->insert(c10::aten::to, {node->input(0), graph->insertConstant(device_)});
+      moved->setType(c10::TensorType::get());
+      node->output()->replaceAllUsesWith(moved);
       node->destroy();
       done.devices = true;
     } else if (name == "aten::device" && node->inputs().size() == 1) {
@@ -103,8 +144,8 @@ class Preparer {
     if (value->isDevice() && value->toDevice() != device_) {
       replace_constant(node, device_);
       done.devices = true;
-    } else if (value->isTensor() && is_reduced(value->toTensor())) {
-      replace_constant(node, value->toTensor().to(at::kFloat));
+    } else if (value->isTensor() && forms_ != nullptr && is_reduced(value->toTensor())) {
+      replace_constant(node, forms_->of(value->toTensor()));
       done.half_precision = true;
     }
   }
@@ -124,12 +165,15 @@ class Preparer {
   }
 
   c10::Device device_;
+  Float32Forms* forms_;
 };
 
 }  // namespace
 
-Preparation prepare_program(torch::jit::Module& module, const Device& device) {
-  Preparer preparer(device);
+Preparation prepare_program(torch::jit::Module& module, const Device& device, const std::string& subject,
+                            std::uint64_t memory_limit) {
+  Float32Forms forms(subject, memory_limit);
+  Preparer preparer(device, &forms);
   preparer.run(module);
   const std::vector<torch::jit::Function*> functions = module._ivalue()->compilation_unit()->get_functions();
   const auto run_all = [&] {
@@ -147,7 +191,7 @@ Preparation prepare_program(torch::jit::Module& module, const Device& device) {
 }
 
 bool retarget_devices(Graph& graph, const Device& device) {
-  Preparer preparer(device);
+  Preparer preparer(device, nullptr);
   preparer.run(graph.block());
   return preparer.done.devices;
 }

@@ -33,7 +33,10 @@ struct Preparation {
 
 // Before the first run, in place: device constants and attributes name `device`, float16 and bfloat16 weights,
 // constants and dtype arguments become float32, print, warn and set_grad_enabled vanish (the library never prints).
-Preparation prepare_program(torch::jit::Module& module, const Device& device);
+// Weights that shared a tensor share its float32 form. Throws Error(limit_exceeded) when those forms take more than
+// `memory_limit` bytes.
+Preparation prepare_program(torch::jit::Module& module, const Device& device, const std::string& subject,
+                            std::uint64_t memory_limit);
 
 // The same for the constants of one graph.
 bool retarget_devices(torch::jit::Graph& graph, const Device& device);

@@ -9,6 +9,7 @@
 #include "archive/pickle.h"
 #include "archive/torch_objects.h"
 #include "core/text.h"
+#include "ptrun/error.h"
 
 namespace ptrun::torchscript {
 namespace {
@@ -143,13 +144,17 @@ std::vector<CodeFile> read_code(const archive::ZipArchive& zip) {
   return code;
 }
 
-std::vector<ExtraFile> read_extra(const archive::ZipArchive& zip) {
-  std::vector<ExtraFile> extra;
+void read_extra(ScriptArchive& read) {
   for (const std::string_view name : kExtraNames) {
-    const archive::ZipEntry* entry = zip.find("extra/" + std::string(name));
-    if (entry != nullptr) extra.push_back({std::string(name), zip.read(*entry, kExtraBytes)});
+    const archive::ZipEntry* entry = read.zip->find("extra/" + std::string(name));
+    if (entry == nullptr) continue;
+    if (entry->size > kExtraBytes) {
+      read.notes.push_back("ignored: extra file " + std::string(name) + " holds " + human_bytes(entry->size) +
+                           ", at most " + human_bytes(kExtraBytes) + " are read");
+      continue;
+    }
+    read.extra.push_back({std::string(name), read.zip->read(*entry, kExtraBytes)});
   }
-  return extra;
 }
 
 // The value behind restore_type_tag(value, "Dict[str, List[Any]]").
@@ -206,9 +211,26 @@ ScriptArchive read_script_archive(std::shared_ptr<const archive::ByteSource> sou
                         "; it holds records that no tensor names, save the module again");
   }
   read.code = read_code(zip);
-  read.extra = read_extra(zip);
+  read_extra(read);
   read.traced_inputs = read_traced_inputs(zip);
   return read;
+}
+
+ModelFacts read_extra_files(const ScriptArchive& archive, std::vector<std::string>& notes) {
+  ModelFacts all;
+  for (const ExtraFile& file : archive.extra) {
+    const std::string source = "extra file " + file.name + " in the model file";
+    try {
+      ModelFacts facts =
+          file.name == "ptrun.json" ? read_ptrun_json(file.text, source) : read_ultralytics_config(file.text, source);
+      if (all.labels.names.empty()) all.labels = std::move(facts.labels);
+      if (all.preset.source.empty()) all.preset = std::move(facts.preset);
+      if (all.task.empty()) all.task = std::move(facts.task);
+    } catch (const Error& error) {
+      notes.push_back(std::string("ignored: ") + error.what());
+    }
+  }
+  return all;
 }
 
 std::vector<std::string> list_operators(std::shared_ptr<const archive::ByteSource> source) {

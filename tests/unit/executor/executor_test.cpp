@@ -5,17 +5,22 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/csrc/jit/api/module.h>
+#include <torch/csrc/jit/ir/irparser.h>
 
 #include <thread>
 
 #include "executor/batch.h"
 #include "executor/plan.h"
 #include "graph/builder_impl.h"
+#include "loader/torchscript/program.h"
+#include "operators/operators.h"
 #include "ptrun/error.h"
+#include "support/made_model.h"
 
 namespace ptrun {
 namespace {
 
+using test::error_of;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
@@ -30,11 +35,7 @@ Signature image_signature(std::vector<std::int64_t> sizes) {
 }
 
 Model model_of(Module module, Signature signature) {
-  auto impl = std::make_shared<Model::Impl>();
-  impl->path = "test.pt";
-  impl->module = std::move(module);
-  impl->signature = std::move(signature);
-  return Model(impl);
+  return test::made_model({.module = std::move(module), .signature = std::move(signature)});
 }
 
 // A convolution, global pooling and a second output without a batch.
@@ -66,17 +67,6 @@ ExecutorOptions with_batch(int size) {
   ExecutorOptions options;
   options.batch_size = size;
   return options;
-}
-
-template <typename Work>
-Error error_of(const Work& work) {
-  try {
-    work();
-  } catch (const Error& error) {
-    return error;
-  }
-  ADD_FAILURE() << "nothing was thrown";
-  return {ErrorCode::internal, "", ""};
 }
 
 TEST(Batch, PadsWithTheLastImageAndCutsTheWholeTree) {
@@ -244,6 +234,46 @@ TEST(PlanKinds, NamesAreDistinctAndTheCpuRunsBothForms) {
   std::vector<std::string> names;
   for (const PlanKind& kind : plan_kinds()) names.emplace_back(kind.name);
   EXPECT_THAT(names, ::testing::ElementsAre("plain", "script", "cuda_eager"));
+}
+
+Model parsed(const std::string& text) {
+  const auto graph = std::make_shared<torch::jit::Graph>();
+  torch::jit::parseIR(text, graph.get());
+  return model_of(GraphModule{graph}, {});
+}
+
+// "auto" must not choose a GPU for what only the CPU can run, and says so.
+TEST(DeviceFit, WhatOnlyTheCpuCanRunStaysThere) {
+  register_operators();
+  const Device gpu{Device::Kind::cuda, 1};
+  std::string said;
+  const auto log = [&](LogLevel /*level*/, const std::string& text) { said = text; };
+  const auto kept = [&](const Model& model) {
+    said.clear();
+    return to_string(fit_device(model, gpu, log));
+  };
+  EXPECT_EQ(kept(convolution_model()), "cuda:1");
+  EXPECT_EQ(said, "");
+  EXPECT_EQ(kept(scripted("def forward(self, x):\n  return x + 1.0\n", {})), "cpu");
+  EXPECT_THAT(said, AllOf(HasSubstr("test.pt: runs on the CPU"), HasSubstr("cuda:1"), HasSubstr("attributes")));
+  // Below an If as well.
+  const Model detector = parsed(R"IR(
+graph(%boxes : Tensor, %scores : Tensor, %some : bool):
+  %threshold : float = prim::Constant[value=0.5]()
+  %kept : Tensor = prim::If(%some)
+    block0():
+      %best : Tensor = torchvision::nms(%boxes, %scores, %threshold)
+      -> (%best)
+    block1():
+      -> (%scores)
+  return (%kept))IR");
+  EXPECT_EQ(kept(detector), "cpu");
+  EXPECT_THAT(said, HasSubstr("torchvision::nms has no CUDA kernel"));
+  EXPECT_EQ(to_string(fit_device(detector, Device{}, log)), "cpu");
+  // Who names the GPU is told why it cannot be.
+  ExecutorOptions options;
+  options.device = gpu;
+  EXPECT_THAT(error_of([&] { Executor(detector, options); }).what(), HasSubstr("torchvision::nms has no CUDA kernel"));
 }
 
 }  // namespace

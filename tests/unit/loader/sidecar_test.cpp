@@ -76,7 +76,24 @@ TEST(Sidecar, ReadsUltralyticsConfig) {
   const ModelFacts classify = read_ultralytics_config(R"({"task":"classify","imgsz":224})", "config.txt");
   EXPECT_EQ(classify.preset.resize_mode, ResizeMode::shortest);
   EXPECT_EQ(classify.preset.crop_pct, 1.0);
-  EXPECT_THROW(read_ultralytics_config(R"({"imgsz":-1})", "config.txt"), Error);
+  EXPECT_THROW(read_ultralytics_config(R"({"task":"detect","imgsz":-1})", "config.txt"), Error);
+  EXPECT_EQ(read_ultralytics_config(R"({"task":"pose","imgsz":640})", "config.txt").task, "keypoints");
+  EXPECT_EQ(read_ultralytics_config(R"({"task":"obb","imgsz":640})", "config.txt").task, "");
+}
+
+TEST(Sidecar, ReadsTheConfigOfTheYolov5Repository) {
+  const ModelFacts facts =
+      read_ultralytics_config(R"({"shape":[1,3,320,416],"stride":32,"names":["cat","dog"]})", "config.txt");
+  EXPECT_EQ(facts.task, "detect");
+  EXPECT_EQ(facts.preset.input_height, 320);
+  EXPECT_EQ(facts.preset.input_width, 416);
+  EXPECT_THAT(facts.labels.names, ElementsAre("cat", "dog"));
+}
+
+TEST(Sidecar, ForeignConfigsAreNotTakenForUltralytics) {
+  for (const char* text : {"learning_rate = 0.1", "[1,2]", "{}", R"({"names":["a"]})", R"({"imgsz":640})", ""}) {
+    EXPECT_THROW(read_ultralytics_config(text, "config.txt"), Error) << text;
+  }
 }
 
 }  // namespace

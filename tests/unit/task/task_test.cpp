@@ -8,22 +8,18 @@
 #include <cstring>
 #include <limits>
 
-#include "loader/model_impl.h"
 #include "ptrun/error.h"
+#include "support/made_model.h"
 
 namespace ptrun {
 namespace {
 
+using test::error_of;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 Model model_of(Task task, std::vector<std::string> labels = {}, Signature signature = {}) {
-  auto impl = std::make_shared<Model::Impl>();
-  impl->path = "test.pt";
-  impl->task = task;
-  impl->labels.names = std::move(labels);
-  impl->signature = std::move(signature);
-  return Model(impl);
+  return test::made_model({.signature = std::move(signature), .task = task, .labels = std::move(labels)});
 }
 
 std::vector<Outcome> images(std::size_t count) {
@@ -39,17 +35,6 @@ std::vector<int> indices(const Outcome& outcome) {
   std::vector<int> result;
   for (const ClassScore& score : outcome.prediction->classes) result.push_back(score.index);
   return result;
-}
-
-template <typename Work>
-Error error_of(const Work& work) {
-  try {
-    work();
-  } catch (const Error& error) {
-    return error;
-  }
-  ADD_FAILURE() << "nothing was thrown";
-  return {ErrorCode::internal, "", ""};
 }
 
 TEST(Classify, SoftmaxTopKWithLabels) {
@@ -183,9 +168,22 @@ TEST(Tensors, NanFailsTheImage) {
 }
 
 TEST(Tasks, AnUnbuiltTaskIsAnsweredWithTheKnownOnes) {
-  const Error error = error_of([] { make_task(model_of(Task::detect), {}); });
+  const Model model = test::made_model({.task = Task::restore, .task_given = true});
+  const Error error = error_of([&] { make_task(model, {}); });
   EXPECT_EQ(error.code(), ErrorCode::unsupported);
-  EXPECT_THAT(error.what(), HasSubstr("classify, tensors"));
+  EXPECT_THAT(error.what(), HasSubstr("its task is restore"));
+  EXPECT_THAT(error.what(), HasSubstr("classify"));
+}
+
+TEST(Tasks, AnUnbuiltTaskThatTheFileNamesGivesRawOutputsAndSaysSo) {
+  std::string said;
+  PredictOptions options;
+  options.log = [&](LogLevel /*level*/, const std::string& text) { said = text; };
+  const auto head = make_task(model_of(Task::restore), options);
+  EXPECT_THAT(said, HasSubstr("its task is restore"));
+  auto outcomes = images(1);
+  head->read(at::ones({1, 2}), outcomes);
+  EXPECT_EQ(outcomes[0].prediction->tensors.size(), 1U);
 }
 
 }  // namespace

@@ -20,6 +20,7 @@ namespace ptrun::torchscript {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 using torch::jit::Module;
 
 Module compiled(const std::string& source) {
@@ -38,6 +39,8 @@ std::string refusal(const Module& module, bool trust = false) {
     return error.what();
   }
 }
+
+constexpr std::uint64_t kMemory = 1U << 20U;
 
 at::Tensor run(const std::shared_ptr<torch::jit::Graph>& graph, const at::Tensor& input) {
   return jit::Program(graph).run({input}).toTensor();
@@ -146,7 +149,7 @@ TEST(TorchScriptProgram, MovesDevicesAndDropsMessages) {
   Module module = compiled(
       "def forward(self, x):\n  print(x)\n  y = torch.ones([2], device=torch.device(\"cuda:0\"))\n  return x.cuda() + "
       "y\n");
-  const Preparation done = prepare_program(module, Device{});
+  const Preparation done = prepare_program(module, Device{}, "m.pt", kMemory);
   EXPECT_TRUE(done.devices);
   EXPECT_TRUE(done.messages);
   EXPECT_FALSE(done.half_precision);
@@ -156,19 +159,36 @@ TEST(TorchScriptProgram, MovesDevicesAndDropsMessages) {
   testing::internal::CaptureStdout();
   EXPECT_TRUE(at::equal(run(graph, at::zeros({2})), at::ones({2})));
   EXPECT_EQ(testing::internal::GetCapturedStdout(), "");
+  // A plan for another device names that one, for both.
+  EXPECT_TRUE(retarget_devices(*graph, Device{Device::Kind::cuda, 1}));
+  EXPECT_THAT(graph->toString(), HasSubstr("cuda:1"));
+  EXPECT_THAT(graph->toString(), Not(HasSubstr("\"cpu\"")));
+  EXPECT_FALSE(retarget_devices(*graph, Device{Device::Kind::cuda, 1}));
 }
 
 TEST(TorchScriptProgram, ReducedPrecisionBecomesFloat32) {
   Module module =
       compiled("def forward(self, x):\n  return x + torch.to(self.weight, dtype=5) + torch.ones([2], dtype=5)\n");
   module.setattr("weight", at::full({2}, 3.0).to(at::kHalf));
-  EXPECT_TRUE(prepare_program(module, Device{}).half_precision);
+  EXPECT_TRUE(prepare_program(module, Device{}, "m.pt", kMemory).half_precision);
   std::string why_not;
   const auto graph = freeze_forward(module, why_not);
   ASSERT_NE(graph, nullptr) << why_not;
   const at::Tensor output = run(graph, at::zeros({2}));
   EXPECT_EQ(output.scalar_type(), at::kFloat);
   EXPECT_TRUE(at::equal(output, at::full({2}, 4.0)));
+}
+
+// Names that share a tensor share its float32 form, and what a view would grow to is charged before it is made.
+TEST(TorchScriptProgram, Float32FormsAreSharedAndCharged) {
+  Module module = compiled("def forward(self, x):\n  return x + self.weight\n");
+  const at::Tensor weight = at::full({1}, 3.0, at::kHalf);
+  module.setattr("weight", weight.expand({1000}));
+  module.register_attribute("other", c10::TensorType::get(), weight.expand({1000}));
+  EXPECT_THROW(prepare_program(module, Device{}, "m.pt", 3999), Error);
+  EXPECT_TRUE(prepare_program(module, Device{}, "m.pt", 4000).half_precision);
+  EXPECT_TRUE(module.attr("weight").toTensor().is_same(module.attr("other").toTensor()));
+  EXPECT_EQ(module.attr("weight").toTensor().scalar_type(), at::kFloat);
 }
 
 }  // namespace

@@ -113,7 +113,9 @@ std::vector<OptionGroup> predict_option_groups() {
        {{"labels,class-map", "FILE", "Names of the classes: one a line, or JSON"},
         {"task", "NAME", "What the output is read as: auto, classify, tensors, ... (auto)"},
         {"arch", "NAME", "Architecture of a weights file, see: ptrun models"},
-        {"trust", "", "Run a TorchScript file with any operator; only for files you wrote"}}},
+        {"trust", "", "Run a TorchScript file with any operator; only for files you wrote"},
+        {"trust-native-code", "", "Run an AOTInductor package, native code; only for packages you compiled"},
+        {"op-library", "FILE", "Library with operators that a TorchScript file needs; its code runs; repeatable"}}},
       preset_group(),
       {"Detection",
        {{"conf", "0.25", "Drop detections below this confidence"},
@@ -154,6 +156,8 @@ LoadOptions load_options(const Arguments& arguments) {
   options.labels_file = arguments.text("labels").value_or("");
   options.preset_name = arguments.text("preset").value_or("");
   options.trust = arguments.has("trust");
+  options.trust_native_code = arguments.has("trust-native-code");
+  options.operator_libraries = arguments.all("op-library");
   options.preset.source = "command line";
   for (const std::string_view field : preset_field_names()) {
     const auto value = arguments.text(field_option_name(field));

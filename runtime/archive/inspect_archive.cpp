@@ -57,7 +57,7 @@ class Inspector {
         found_.kind == Kind::safetensors) {
       read_tensor_file();
       if (verify) verify_tensor_file();
-    } else if (info(found_.kind).remedy.empty() || found_.kind == Kind::lite_interpreter) {
+    } else if (info(found_.kind).remedy.empty()) {
       const auto zip = ZipArchive::open(source_, limits_);
       inspect_program(*zip, found_.kind, limits_, found_);
       if (verify) verify_zip(*zip);

@@ -40,6 +40,7 @@ std::string cpu_only_operator(const torch::jit::Block* block) {
 }  // namespace
 
 std::string why_not_cuda(const Module& module) {
+  if (std::holds_alternative<NativeModule>(module)) return "its native code was compiled for the CPU";
   const auto* graph = std::get_if<GraphModule>(&module);
   if (graph == nullptr) return "it changes its own attributes and runs through LibTorch's interpreter as it is";
   const std::string name = cpu_only_operator(graph->graph->block());

@@ -40,7 +40,7 @@ class Executor {
   // For InputForm::list_chw: tensors [3, H, W] float32 of any sizes.
   c10::IValue run_list(const std::vector<at::Tensor>& images) const;
 
-  const char* plan_name() const noexcept;  // "plain", "script", "cuda_eager"
+  const char* plan_name() const noexcept;  // "plain", "script", "native", "cuda_eager"
   // The batch size that is really used: the one asked for, or the one that the module was fixed to.
   int batch_size() const noexcept;
 

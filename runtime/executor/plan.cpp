@@ -8,6 +8,7 @@ const std::vector<PlanKind>& plan_kinds() {
   static const std::vector<PlanKind> kKinds = {
       {"plain", Device::Kind::cpu, Precision::fp32, accepts_graph, make_plain_plan},
       {"script", Device::Kind::cpu, Precision::fp32, accepts_script, make_script_plan},
+      {"native", Device::Kind::cpu, Precision::fp32, accepts_native, make_native_plan},
       {"cuda_eager", Device::Kind::cuda, Precision::fp32, accepts_cuda, make_cuda_plan},
   };
   return kKinds;

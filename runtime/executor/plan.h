@@ -36,6 +36,9 @@ std::unique_ptr<Plan> make_plain_plan(const Module& module, const Device& device
 bool accepts_script(const Module& module);
 std::unique_ptr<Plan> make_script_plan(const Module& module, const Device& device);
 
+bool accepts_native(const Module& module);
+std::unique_ptr<Plan> make_native_plan(const Module& module, const Device& device);
+
 // Why `module` cannot run on a GPU ("its operator torchvision::nms has no CUDA kernel here"); empty when it can.
 std::string why_not_cuda(const Module& module);
 bool accepts_cuda(const Module& module);

@@ -4,7 +4,11 @@
 #include <memory>
 #include <string>
 #include <variant>
+#include <vector>
 
+namespace at {
+class Tensor;
+}
 namespace torch::jit {
 struct Graph;
 struct Module;
@@ -24,6 +28,19 @@ struct ScriptModule {
   std::shared_ptr<torch::jit::Module> module;
 };
 
-using Module = std::variant<GraphModule, ScriptModule>;
+// Compiled code that checks its inputs. Any thread may run it.
+class NativeProgram {
+ public:
+  virtual ~NativeProgram() = default;
+  // Throws Error(invalid_argument) for inputs that the code was not compiled for, and what LibTorch throws.
+  virtual std::vector<at::Tensor> run(std::vector<at::Tensor> inputs) const = 0;
+};
+
+// An AOTInductor package.
+struct NativeModule {
+  std::shared_ptr<const NativeProgram> program;
+};
+
+using Module = std::variant<GraphModule, ScriptModule, NativeModule>;
 
 }  // namespace ptrun

@@ -8,6 +8,7 @@
 #include "core/text.h"
 #include "loader/export_lines.h"
 #include "loader/labels.h"
+#include "loader/native_package/package.h"
 #include "loader/pickled_module.h"
 #include "loader/presets.h"
 #include "loader/sidecar.h"
@@ -34,7 +35,7 @@ class Inspector {
     describe();
     if (archive_.file != nullptr) {
       judge_weights();
-    } else if (archive_.kind == archive::Kind::torchscript) {
+    } else if (archive_.kind == archive::Kind::torchscript || archive_.kind == archive::Kind::lite_interpreter) {
       judge_script();
     } else {
       explain_kind();
@@ -45,6 +46,10 @@ class Inspector {
  private:
   void add(std::string name, std::string value, std::string source) {
     if (!value.empty()) found_.findings.push_back({std::move(name), std::move(value), std::move(source)});
+  }
+
+  static bool contains(const std::vector<std::string>& names, const std::string& name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
   }
 
   void describe() {
@@ -104,12 +109,17 @@ class Inspector {
 
   void judge_script() {
     found_.operators = torchscript::list_operators(source_);
+    const torchscript::AllowRule rule;
+    found_.missing_operators = torchscript::missing_operators(found_.operators, rule);
+    std::vector<std::string> refused;
     for (const std::string& name : found_.operators) {
-      if (!torchscript::is_allowed(name)) found_.missing_operators.push_back(name);
+      if (!torchscript::is_allowed(name) && !contains(found_.missing_operators, name)) refused.push_back(name);
     }
+    add("operators that need --trust", join_some(refused), "code of the program");
     try {
       const torchscript::ScriptArchive script = torchscript::read_script_archive(source_, UINT64_MAX);
-      torchscript::check_text(script.code, source_->name(), false);
+      torchscript::require_operators(script.code, source_->name(), rule);
+      torchscript::check_text(script.code, source_->name(), rule);
       std::vector<std::string> notes = script.notes;
       const ModelFacts facts = torchscript::read_extra_files(script, notes);
       add("task", facts.task, facts.preset.source);
@@ -127,6 +137,20 @@ class Inspector {
     found_.explanation = "The file is " + found_.description + ". ";
     if (!row.remedy.empty()) {
       found_.explanation += "What to do: " + std::string(row.remedy) + ".";
+      return;
+    }
+    if (archive_.kind == archive::Kind::aot_inductor) {
+      try {
+        for (const auto& [key, value] : native::read_package(source_, UINT64_MAX).metadata) {
+          add(key, printable(value), "metadata of the native code");
+        }
+      } catch (const Error& error) {
+        found_.explanation += "It " + error.problem() + ". ";
+      }
+      found_.explanation +=
+          "It is native code, which runs with all the rights of the process that opens it: --trust-native-code runs "
+          "it, only for a package that you compiled, beside a " +
+          found_.path + ".ptrun.json that says its inputs. A file of torch.export.save needs no such trust.";
       return;
     }
     found_.explanation += "This version of ptrun recognises it but does not run it.\n" +

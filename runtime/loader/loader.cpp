@@ -22,6 +22,8 @@ constexpr std::array kLoaders = {
     LoaderRow{archive::Kind::torch_save_legacy, load_weights},
     LoaderRow{archive::Kind::safetensors, load_weights},
     LoaderRow{archive::Kind::torchscript, load_torchscript},
+    LoaderRow{archive::Kind::lite_interpreter, load_torchscript},
+    LoaderRow{archive::Kind::aot_inductor, load_native_package},
 };
 
 const LoaderRow& find_loader(const archive::ByteSource& source, archive::Kind kind) {
@@ -94,7 +96,7 @@ Model load_model(const std::string& path, const LoadOptions& options) {
   auto model = std::make_shared<Model::Impl>();
   model->path = path;
   model->kind = archive::info(kind).word;
-  row.load({source, kind, options}, *model);
+  row.load({source, kind, options, sidecar}, *model);
   const std::string& task = options.task.empty() ? sidecar.task : options.task;
   if (!task.empty()) model->task = parse_task(task);
   model->task_given = !task.empty();

@@ -8,6 +8,7 @@
 #include "archive/byte_source.h"
 #include "archive/kind.h"
 #include "loader/model_impl.h"
+#include "loader/sidecar.h"
 #include "ptrun/model.h"
 
 namespace ptrun {
@@ -16,6 +17,7 @@ struct LoadRequest {
   std::shared_ptr<const archive::ByteSource> source;
   archive::Kind kind;
   const LoadOptions& options;
+  const ModelFacts& sidecar;
 };
 
 // A loader fills path-independent parts of `model`: kind, architecture, task, module, signature, parameters, notes, and
@@ -25,6 +27,9 @@ struct LoadRequest {
 void load_weights(const LoadRequest& request, Model::Impl& model);
 // torchscript/load.cpp: scanned, read, frozen to a graph where that works.
 void load_torchscript(const LoadRequest& request, Model::Impl& model);
+// native_package/load.cpp: AOTInductor packages, with LoadOptions::trust_native_code and a sidecar that says their
+// inputs.
+void load_native_package(const LoadRequest& request, Model::Impl& model);
 
 // "detect" -> Task::detect; empty for another word. Defined in loader.cpp.
 std::optional<Task> find_task(std::string_view word);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "archive/tensor_file.h"
 #include "core/text.h"
 #include "loader/label_names.h"
 #include "ptrun/error.h"
@@ -14,6 +15,8 @@ using Json = nlohmann::json;
 
 constexpr std::size_t kMaxBytes = 16U << 20U;
 constexpr int kMaxSide = 16384;  // pixels
+constexpr std::int64_t kMaxDimension = 1 << 24;
+constexpr std::size_t kMaxInputs = 64;  // of native code, and dimensions of one
 
 [[noreturn]] void fail(const std::string& source, const std::string& problem) {
   throw Error(ErrorCode::bad_model, source, problem);
@@ -67,6 +70,50 @@ std::string field_text(const Json& value, const std::string& field, const std::s
   fail(source, "preset field " + printable(field) + " is not text, a number or a list of numbers");
 }
 
+Dimension read_dimension(const Json& value, const std::string& source) {
+  const auto is_size = [](const Json& size) {
+    return size.is_number_integer() && size.get<std::int64_t>() >= 1 && size.get<std::int64_t>() <= kMaxDimension;
+  };
+  Dimension dimension;
+  if (is_size(value)) {
+    dimension.size = value.get<std::int64_t>();
+  } else if (value.is_array() && value.size() == 2 && is_size(value[0]) && is_size(value[1]) && value[0] <= value[1]) {
+    dimension.minimum = value[0].get<std::int64_t>();
+    dimension.maximum = value[1].get<std::int64_t>();
+  } else {
+    fail(source, "native: a size of an input is neither a number from 1 nor a range of two, such as 224 or [1, 64]");
+  }
+  return dimension;
+}
+
+NativeFacts read_native(const Json& value, const std::string& source) {
+  NativeFacts facts;
+  const auto torch = value.find("torch");
+  const auto inputs = value.find("inputs");
+  if (torch == value.end() || !torch->is_string() || inputs == value.end() || !inputs->is_array() || inputs->empty() ||
+      inputs->size() > kMaxInputs || value.size() != 2) {
+    fail(source, "native is not {\"torch\": \"2.15.0\", \"inputs\": [{\"shape\": [...], \"dtype\": \"float32\"}]}");
+  }
+  facts.torch = torch->get<std::string>();
+  for (const Json& input : *inputs) {
+    const auto shape = input.is_object() ? input.find("shape") : input.end();
+    if (!input.is_object() || shape == input.end() || !shape->is_array() || shape->empty() ||
+        shape->size() > kMaxInputs) {
+      fail(source,
+           "native: an input has no shape, expected {\"shape\": [[1, 64], 3, 224, 224], \"dtype\": \"float32\"}");
+    }
+    TensorSpec spec;
+    for (const Json& size : *shape) spec.dimensions.push_back(read_dimension(size, source));
+    spec.dimensions[0].batch = true;
+    const std::string dtype = input.value("dtype", Json("float32")).is_string() ? input.value("dtype", "float32") : "";
+    spec.dtype = archive::dtype_named(dtype);
+    if (spec.dtype == DType::unknown)
+      fail(source, "native: the dtype " + printable(dtype) + " is not one of PyTorch's");
+    facts.inputs.push_back(std::move(spec));
+  }
+  return facts;
+}
+
 // ultralytics' words for tasks; one that ptrun has no name for gives none.
 std::string task_of(const std::string& word) {
   if (word == "pose") return "keypoints";
@@ -104,6 +151,8 @@ ModelFacts read_ptrun_json(std::string_view text, const std::string& source) {
       facts.task = value.get<std::string>();
     } else if (key == "architecture" && value.is_string()) {
       facts.architecture = value.get<std::string>();
+    } else if (key == "native" && value.is_object()) {
+      facts.native = read_native(value, source);
     } else if (key == "preset" && value.is_string()) {
       facts.preset_name = value.get<std::string>();
     } else if (key == "preset" && value.is_object()) {
@@ -111,12 +160,12 @@ ModelFacts read_ptrun_json(std::string_view text, const std::string& source) {
     } else if (std::find(fields.begin(), fields.end(), key) != fields.end()) {
       set(key, value);
     } else {
-      std::vector<std::string> known{"task", "labels", "preset", "architecture", "v"};
+      std::vector<std::string> known{"task", "labels", "preset", "architecture", "native", "v"};
       known.insert(known.end(), fields.begin(), fields.end());
       const std::string near = nearest_match(key, known);
       fail(source, "has the key " + printable(key) +
                        ", expected task or architecture (text), labels (list or object), " +
-                       "preset (a name or an object) or a preset's field" +
+                       "preset (a name or an object), native (an object) or a preset's field" +
                        (near.empty() ? std::string() : "; did you mean " + near + "?"));
     }
   }

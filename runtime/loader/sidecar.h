@@ -1,13 +1,22 @@
 // What a model's author wrote down beside or inside the model file: labels, preset, task.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "ptrun/labels.h"
 #include "ptrun/preset.h"
+#include "ptrun/signature.h"
 
 namespace ptrun {
+
+// What an AOTInductor package leaves out and its host has to know.
+struct NativeFacts {
+  std::string torch;  // version that compiled it, "2.15.0"
+  std::vector<TensorSpec> inputs;
+};
 
 struct ModelFacts {
   Labels labels;
@@ -15,6 +24,7 @@ struct ModelFacts {
   std::string task;          // "classify", ..., or empty
   std::string preset_name;   // of published weights, below the fields of `preset`; or empty
   std::string architecture;  // a variant's name, or empty
+  std::optional<NativeFacts> native;
 };
 
 // MODELFILE.ptrun.json of the model file `path`; empty where there is none. Defined in loader.cpp. Throws Error.
@@ -22,6 +32,8 @@ ModelFacts read_sidecar(const std::string& path);
 
 // ptrun's own JSON, as MODELFILE.ptrun.json or as the extra file "ptrun.json" of a TorchScript archive:
 //   {"task": "classify", "labels": ["cat", "dog"], "preset": {"input_size": "224", "mean": [0.5, 0.5, 0.5]}}
+// and for an AOTInductor package what its code takes, a dynamic size as its range, the first counting images:
+//   {"native": {"torch": "2.15.0", "inputs": [{"shape": [[1, 64], 3, 224, 224], "dtype": "float32"}]}}
 // labels come in any form of label_names.h; preset may be the name of published weights; its fields, named as in
 // preset_field_names(), may also stand at the top; "v" may say 1. `source` names it in messages and becomes the source
 // of what was read. Throws Error(bad_model) for another form, an unknown key or field.

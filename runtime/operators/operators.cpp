@@ -4,6 +4,7 @@
 #include <torch/library.h>
 
 #include <algorithm>
+#include <atomic>
 #include <mutex>
 
 #include "operators/kernels.h"
@@ -59,11 +60,14 @@ bool is_registered(const std::string& name) {
   return c10::Dispatcher::singleton().findSchema({"torchvision::" + name, ""}).has_value();
 }
 
+std::atomic<bool> registered = false;
+
 }  // namespace
 
 void register_operators() {
   static std::once_flag once;
   std::call_once(once, [] {
+    registered = true;
     // Never destroyed: a library that goes takes its operators with it, while models may still run at exit.
     static auto* const library =
         new torch::Library(torch::Library::FRAGMENT, "torchvision", std::nullopt, __FILE__, __LINE__);
@@ -74,6 +78,8 @@ void register_operators() {
     }
   });
 }
+
+bool operators_are_registered() { return registered; }
 
 const std::vector<std::string>& provided_operators() {
   static const std::vector<std::string> names = [] {

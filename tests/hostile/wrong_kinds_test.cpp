@@ -80,9 +80,6 @@ std::vector<WrongFile> wrong_files() {
        zip_bytes(
            {plain("serialized_exported_program.json", "{}"), plain("serialized_state_dict.pt"), plain("version")}),
        "torch.export"},
-      {Kind::lite_interpreter,
-       zip_bytes({plain("m/data.pkl"), plain("m/constants.pkl"), plain("m/bytecode.pkl"), plain("m/code/a.py")}),
-       "_save_for_lite_interpreter"},
       {Kind::empty_zip, zip_bytes({}), "without entries"},
       {Kind::other_zip, zip_bytes({plain("resnet50.pt"), plain("README.md")}), "it holds resnet50.pt, README.md"},
       {Kind::zeros, std::string(5000, '\0'), "never finished"},

@@ -43,7 +43,7 @@ struct Inspection {
   std::int64_t parameters = 0;
   std::vector<std::string> classes;            // of a pickled module: "models.resnet.ResNet at model.backbone"
   std::vector<std::string> operators;          // needed by a program
-  std::vector<std::string> missing_operators;  // of those, what this build lacks
+  std::vector<std::string> missing_operators;  // of those, what neither LibTorch nor ptrun has
 };
 
 // Reads headers only unless `verify`. Throws not_found, or bad_model for a file that is damaged; a file that is

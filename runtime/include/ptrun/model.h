@@ -21,10 +21,13 @@ struct LoadOptions {
   const ModelTables* models = &builtin_models();  // must outlive the call
   std::string architecture;                       // a variant's name, or empty: recognise it from the weights
   std::string task;                               // "classify", ..., or empty: from the model
-  std::string labels_file;  // one label a line, or JSON {"0": "name"} or ["name"]; empty: from the model
-  std::string preset_name;  // a PublishedWeights name, or empty
-  PresetLayer preset;       // fields given by the caller, first in precedence
-  bool trust = false;       // lifts the operator allow-list of TorchScript; only for files you wrote
+  std::string labels_file;         // one label a line, or JSON {"0": "name"} or ["name"]; empty: from the model
+  std::string preset_name;         // a PublishedWeights name, or empty
+  PresetLayer preset;              // fields given by the caller, first in precedence
+  bool trust = false;              // lifts the operator allow-list of TorchScript; only for files you wrote
+  bool trust_native_code = false;  // opens AOTInductor packages, whose code runs as it is; only for those you compiled
+  // Shared libraries with operators that a TorchScript file needs. Their code runs when the file is loaded.
+  std::vector<std::string> operator_libraries;
   std::uint64_t constant_memory_limit = 8ULL << 30U;  // bytes of weights in memory
   LogCallback log;
 };

@@ -186,6 +186,12 @@ constexpr std::array kRefused = {
     Refusal{"prim::rpc_remote", "calls other machines"},
 };
 
+// Namespaces that LibTorch itself registers operators in (its CPU and CUDA builds of 2.15).
+constexpr std::array<std::string_view, 17> kOwnSpaces = {
+    "aten", "prim",   "prims",  "quantized", "_quantized", "inductor", "mkldnn",   "mkldnn_prepacked",
+    "mkl",  "onednn", "sparse", "xnnpack",   "prepacked",  "c10d",     "rngprims", "profiler",
+    "cuda"};
+
 std::unordered_set<std::string_view> bare_names(std::string_view words) {
   std::unordered_set<std::string_view> set;
   while (!words.empty()) {
@@ -240,6 +246,21 @@ bool is_allowed(std::string_view name) {
     if (space == name.substr(0, colons)) return contains(names, name.substr(colons + 2));
   }
   return false;
+}
+
+bool AllowRule::allows(std::string_view name) const {
+  return trust || is_allowed(name) || std::find(more.begin(), more.end(), name) != more.end();
+}
+
+std::vector<std::string> missing_operators(const std::vector<std::string>& needed, const AllowRule& rule) {
+  std::vector<std::string> missing;
+  for (const std::string& name : needed) {
+    const std::string_view space = std::string_view(name).substr(0, name.find("::"));
+    const bool own = std::find(kOwnSpaces.begin(), kOwnSpaces.end(), space) != kOwnSpaces.end();
+    if (own || is_allowed(name) || std::find(rule.more.begin(), rule.more.end(), name) != rule.more.end()) continue;
+    missing.push_back(name);
+  }
+  return missing;
 }
 
 bool is_allowed_method(std::string_view bare_name) {

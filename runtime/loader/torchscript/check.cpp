@@ -42,8 +42,8 @@ struct Cost {
 
 class ProgramCheck {
  public:
-  ProgramCheck(const torch::jit::Module& module, const std::string& subject, bool trust)
-      : subject_(subject), trust_(trust) {
+  ProgramCheck(const torch::jit::Module& module, const std::string& subject, const AllowRule& rule)
+      : subject_(subject), rule_(rule) {
     for (const auto& named : module.named_modules()) {
       paths_.emplace(named.value.type()->name()->qualifiedName(), named.name);
     }
@@ -72,7 +72,7 @@ class ProgramCheck {
     const std::string name = node.kind().toQualString();
     const bool call = node.kind() == c10::prim::CallFunction;
     const bool opaque = call && callee(node) == nullptr;
-    if (!opaque && is_allowed(name)) return;
+    if (!opaque && rule_.allows(name)) return;
     const std::string_view reason = opaque ? "calls a function that cannot be looked at" : refusal_reason(name);
     throw Error(ErrorCode::unsupported, subject_,
                 place(function) + " uses the operator " + printable(name) + ", which " +
@@ -117,7 +117,7 @@ class ProgramCheck {
                  Cost& cost) {
     for (const Node* node : block.nodes()) {
       cost.nodes += 1;
-      if (!trust_) check_operator(function, *node);
+      if (!rule_.trust) check_operator(function, *node);
       double total = node->kind() == c10::prim::Constant ? constant_text(*node) : 0;
       for (const Value* input : node->inputs()) total += sizes[input];
       double factor = 1;
@@ -145,7 +145,7 @@ class ProgramCheck {
   }
 
   const std::string& subject_;
-  bool trust_;
+  const AllowRule& rule_;
   std::unordered_map<std::string, std::string> paths_;  // class -> where its first instance sits
   std::unordered_map<const Function*, Cost> costs_;
 };
@@ -237,8 +237,8 @@ double made_elements(const Node& node) {
 
 }  // namespace
 
-void check_program(const torch::jit::Module& module, const std::string& subject, bool trust) {
-  ProgramCheck(module, subject, trust).run(*module._ivalue()->compilation_unit());
+void check_program(const torch::jit::Module& module, const std::string& subject, const AllowRule& rule) {
+  ProgramCheck(module, subject, rule).run(*module._ivalue()->compilation_unit());
 }
 
 void check_allocations(const Graph& graph, const std::string& subject) {

@@ -6,6 +6,7 @@
 #include <torch/csrc/jit/passes/constant_propagation.h>
 #include <torch/csrc/jit/passes/dead_code_elimination.h>
 #include <torch/csrc/jit/passes/inliner.h>
+#include <torch/csrc/jit/passes/lower_tuples.h>
 #include <torch/csrc/jit/passes/peephole_non_tensor.h>
 
 #include <map>
@@ -262,6 +263,7 @@ std::shared_ptr<Graph> freeze_forward(const torch::jit::Module& module, std::str
   freezer.finish();
   torch::jit::ConstantPropagationImmutableTypes(graph);
   remove_attribute_reads(graph->block());
+  torch::jit::LowerSimpleTuples(graph);  // tuples that inlined calls handed to forward
   drop_absent_outputs(*graph);
   torch::jit::EliminateDeadCode(graph);
   if (graph->inputs()[0]->hasUses()) {

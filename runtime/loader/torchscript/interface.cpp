@@ -182,8 +182,9 @@ bool has_constant_batch(const Block* block) {
       if (has_constant_batch(inner)) return true;
     }
     std::size_t at = 0;
-    if (one_of(name_of(node), {"aten::view", "aten::reshape", "aten::expand", "aten::new_zeros", "aten::new_ones",
-                               "aten::new_full", "aten::new_empty", "aten::broadcast_to"})) {
+    if (one_of(name_of(node),
+               {"aten::view", "aten::reshape", "aten::expand", "aten::new_zeros", "aten::new_ones", "aten::new_full",
+                "aten::new_empty", "aten::broadcast_to", "aten::repeat", "aten::tile"})) {
       at = 1;
     } else if (!one_of(name_of(node),
                        {"aten::zeros", "aten::ones", "aten::full", "aten::empty", "aten::rand", "aten::randn"})) {

@@ -18,6 +18,7 @@
 #include "loader/torchscript/program.h"
 #include "loader/torchscript/reader.h"
 #include "loader/torchscript/scan.h"
+#include "operators/library.h"
 #include "operators/operators.h"
 #include "ptrun/error.h"
 
@@ -109,14 +110,21 @@ void load_torchscript(const LoadRequest& request, Model::Impl& model) {
   const jit::Silence quiet;
   const torchscript::ScriptArchive archive =
       torchscript::read_script_archive(request.source, request.options.constant_memory_limit);
-  torchscript::check_text(archive.code, subject, request.options.trust);
+  torchscript::AllowRule rule;
+  rule.trust = request.options.trust;
+  for (const std::string& library : request.options.operator_libraries) {
+    const std::vector<std::string> names = load_operator_library(library);
+    rule.more.insert(rule.more.end(), names.begin(), names.end());
+  }
+  torchscript::require_operators(archive.code, subject, rule);
+  torchscript::check_text(archive.code, subject, rule);
   register_operators();
   auto module = std::make_shared<torch::jit::Module>(load_checked(archive, subject));
   if (!module->find_method("forward").has_value()) {
     throw Error(ErrorCode::unsupported, subject, "has no method forward; save a module that has one");
   }
   const torchscript::Preparation prepared = guarded(subject, "checked", [&] {
-    torchscript::check_program(*module, subject, request.options.trust);
+    torchscript::check_program(*module, subject, rule);
     module->eval();
     return torchscript::prepare_program(*module, Device{}, subject,
                                         request.options.constant_memory_limit - archive.tensor_bytes);

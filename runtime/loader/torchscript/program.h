@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "loader/torchscript/allow.h"
 #include "ptrun/device.h"
 
 namespace torch::jit {
@@ -17,8 +18,8 @@ namespace ptrun::torchscript {
 
 // Holds every function and method that the module could call, whether or not a branch is taken, against the allow-list
 // and the caps on nodes and folded text. Throws Error(unsupported) naming the operator, its function, its module and
-// --trust, or limit_exceeded. `trust` lifts the allow-list alone.
-void check_program(const torch::jit::Module& module, const std::string& subject, bool trust);
+// --trust, or limit_exceeded.
+void check_program(const torch::jit::Module& module, const std::string& subject, const AllowRule& rule);
 
 // Refuses tensors that `graph` (inlined) would make out of constants alone and that take more than 1 GiB each, whether
 // they were folded or run. Throws Error(limit_exceeded).

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "loader/torchscript/allow.h"
+
 namespace ptrun::torchscript {
 
 // One record below code/: "code/__torch__/torch/nn/modules/conv.py".
@@ -49,9 +51,12 @@ std::string operator_of(std::string_view dotted);
 // Every operator that `files` name, sorted, each once.
 std::vector<std::string> operators_in(const std::vector<CodeFile>& files, const std::string& subject);
 
+// Throws Error(unsupported) with the names of operators that no library has brought, and --op-library.
+void require_operators(const std::vector<CodeFile>& files, const std::string& subject, const AllowRule& rule);
+
 // Refuses, before LibTorch compiles anything: state methods, which would run during the load (bad_model), nesting and
-// constants that would exhaust memory (limit_exceeded) and, unless `trust`, operators outside of the allow-list
-// (unsupported). `subject` is the model file. Defined in text_check.cpp.
-void check_text(const std::vector<CodeFile>& files, const std::string& subject, bool trust);
+// constants that would exhaust memory (limit_exceeded) and, operators that `rule` does not
+// allow (unsupported). `subject` is the model file. Defined in text_check.cpp.
+void check_text(const std::vector<CodeFile>& files, const std::string& subject, const AllowRule& rule);
 
 }  // namespace ptrun::torchscript

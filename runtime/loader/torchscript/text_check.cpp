@@ -106,9 +106,28 @@ void check_state_methods(const std::string& subject, const ReadFile& read) {
   }
 }
 
+// Methods of text and tuples whose result is as large as its parts together, or larger.
+constexpr std::array<std::string_view, 9> kGrowing = {"format", "join",  "replace",    "ljust",  "rjust",
+                                                      "center", "zfill", "expandtabs", "__add__"};
+
+// `(x).forward(...)`: a call of a method, which gives nothing to fold unless text has that method.
+bool calls_method(const Line& line, std::size_t begin) {
+  std::size_t depth = 0;
+  for (std::size_t at = begin; at + 2 < line.tokens.size(); ++at) {
+    if (line.tokens[at].kind == Token::Kind::text) continue;
+    if (line.tokens[at].value == "(") ++depth;
+    if (line.tokens[at].value != ")" || --depth != 0) continue;
+    const std::string_view method = line.tokens[at + 2].value;
+    return line.tokens[at + 1].value == "." && next_is(line, at + 3, "(") &&
+           std::find(kGrowing.begin(), kGrowing.end(), method) == kGrowing.end();
+  }
+  return false;
+}
+
 // True when the value of this right side can be folded to text or a tuple that grows with its parts.
 bool can_fold(const Line& line, std::size_t begin) {
   const Token& first = line.tokens[begin];
+  if (first.value == "(" && calls_method(line, begin)) return false;
   if (first.kind == Token::Kind::text || first.value == "(" || first.value == "[") return true;
   std::size_t length = 0;
   const std::string name = operator_of(dotted_name(line, begin, length));
@@ -215,7 +234,7 @@ std::unordered_set<std::string_view> defined_names(const std::vector<ReadFile>& 
 }
 
 void check_operators(const std::string& subject, const ReadFile& read,
-                     const std::unordered_set<std::string_view>& defined) {
+                     const std::unordered_set<std::string_view>& defined, const AllowRule& rule) {
   for (const Line& line : read.lines) {
     for (std::size_t at = 0, length = 0; at < line.tokens.size(); at += length == 0 ? 1 : length) {
       const Token& token = line.tokens[at];
@@ -230,7 +249,7 @@ void check_operators(const std::string& subject, const ReadFile& read,
         const std::string_view method = line.tokens[method_call ? at : last].value;
         if (defined.count(method) != 0 || is_allowed_method(method)) continue;
         name = "aten::" + std::string(method);
-      } else if (is_allowed(name)) {
+      } else if (rule.allows(name)) {
         continue;
       }
       const std::string_view reason = refusal_reason(name);
@@ -244,7 +263,17 @@ void check_operators(const std::string& subject, const ReadFile& read,
 
 }  // namespace
 
-void check_text(const std::vector<CodeFile>& files, const std::string& subject, bool trust) {
+void require_operators(const std::vector<CodeFile>& files, const std::string& subject, const AllowRule& rule) {
+  const std::vector<std::string> missing = missing_operators(operators_in(files, subject), rule);
+  if (missing.empty()) return;
+  std::vector<std::string> shown;
+  for (const std::string& name : missing) shown.push_back(printable(name));
+  throw Error(ErrorCode::unsupported, subject,
+              "needs operators that neither LibTorch nor ptrun has (" + join_some(shown) +
+                  "); give the library that registers them with --op-library FILE, or export the model without them");
+}
+
+void check_text(const std::vector<CodeFile>& files, const std::string& subject, const AllowRule& rule) {
   std::vector<ReadFile> read;
   read.reserve(files.size());
   for (const CodeFile& file : files) read.push_back({&file, module_name(file), read_lines(file, subject)});
@@ -254,9 +283,9 @@ void check_text(const std::vector<CodeFile>& files, const std::string& subject, 
     check_methods(subject, file);
   }
   check_imports(subject, read);
-  if (trust) return;
+  if (rule.trust) return;
   const std::unordered_set<std::string_view> defined = defined_names(read);
-  for (const ReadFile& file : read) check_operators(subject, file, defined);
+  for (const ReadFile& file : read) check_operators(subject, file, defined, rule);
 }
 
 }  // namespace ptrun::torchscript

@@ -33,7 +33,7 @@ Module compiled(const std::string& source) {
 
 std::string refusal(const Module& module, bool trust = false) {
   try {
-    check_program(module, "m.pt", trust);
+    check_program(module, "m.pt", {.trust = trust, .more = {}});
     return {};
   } catch (const Error& error) {
     return error.what();

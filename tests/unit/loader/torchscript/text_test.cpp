@@ -25,7 +25,7 @@ std::vector<std::string> tokens_of(const std::string& text) {
 
 std::string refusal(const std::string& text, bool trust = false) {
   try {
-    check_text({code(text)}, "m.pt", trust);
+    check_text({code(text)}, "m.pt", {.trust = trust, .more = {}});
     return {};
   } catch (const Error& error) {
     return error.what();
@@ -93,7 +93,8 @@ TEST(TorchScriptText, RefusesStateMethodsUnlessTheyOnlyPack) {
   EXPECT_THAT(refusal(good, true), HasSubstr("__setstate__"));
   const auto quantized = [](const std::string& text) {
     try {
-      check_text({{"code/__torch__/torch/ao/nn/quantized/modules/linear.py", text}}, "m.pt", true);
+      check_text({{"code/__torch__/torch/ao/nn/quantized/modules/linear.py", text}}, "m.pt",
+                 {.trust = true, .more = {}});
       return std::string();
     } catch (const Error& error) {
       return std::string(error.what());
@@ -136,6 +137,25 @@ TEST(TorchScriptAllow, InPlaceFormsFollowPlainOnes) {
 
 TEST(TorchScriptAllow, NothingIsBothAllowedAndRefused) {
   for (const std::string& name : allowed_operators()) EXPECT_EQ(refusal_reason(name), "") << name;
+}
+
+// A traced DenseNet hands every layer the results of all layers before it.
+TEST(TorchScriptText, ResultsOfCallsAreNoConstants) {
+  const auto layers = [](const std::string& before, const std::string& after) {
+    std::string text = "class Net(Module):\n  def forward(self, x: Tensor) -> Tensor:\n    a = \"0123456789\"\n";
+    std::string all = "a";
+    for (int i = 0; i < 40; ++i) {
+      const std::string name = "_" + std::to_string(i);
+      text.append("    ").append(name).append(" = ").append(before).append(all).append(after).append("\n");
+      all += ", " + name;
+    }
+    return text + "    return x\n";
+  };
+  EXPECT_EQ(refusal(layers("(layer).forward(", ", )")), "");
+  EXPECT_EQ(refusal(layers("(getattr(self, \"0\")).forward(", ", )")), "");
+  // Text that grows by its own methods is still seen, and tuples are.
+  EXPECT_THAT(refusal(layers("(\"{}{}\").format(", ", )")), HasSubstr("builds a constant"));
+  EXPECT_THAT(refusal(layers("(", ", )")), HasSubstr("builds a constant"));
 }
 
 }  // namespace

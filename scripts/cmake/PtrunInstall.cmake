@@ -20,7 +20,7 @@ install(TARGETS ptrun EXPORT ptruntargets
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/runtime/include/ptrun" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
   FILES_MATCHING PATTERN "*.h")
 # Modules that libptrun opens on demand, from its own folder.
-foreach(module ptrun_opencv ptrun_cuda)
+foreach(module ptrun_opencv ptrun_cuda ptrun_torch)
   if(TARGET ${module})
     set_target_properties(${module} PROPERTIES INSTALL_RPATH "$ORIGIN;${ptrun_libtorch_rpath}")
     install(TARGETS ${module} LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}")

@@ -1,6 +1,7 @@
 #include "loader/native_package/program.h"
 
 #include <ATen/ATen.h>
+#include <dlfcn.h>
 #include <torch/csrc/inductor/aoti_runner/model_container_runner_cpu.h>
 #include <unistd.h>
 
@@ -8,6 +9,7 @@
 #include <fstream>
 #include <thread>
 
+#include "core/shared_module.h"
 #include "core/text.h"
 #include "graph/dtype.h"
 #include "graph/failure_text.h"
@@ -66,6 +68,12 @@ void extract(const Package& package, const fs::path& folder) {
                       "; set TMPDIR to a folder with " + human_bytes(entry->size) + " of room");
     }
   }
+}
+
+// Compiled packages need a library called libtorch.so. Where PyTorch's own is not loaded, an empty one has its name.
+void provide_libtorch_name() {
+  if (dlopen("libtorch.so", RTLD_NOW | RTLD_NOLOAD) != nullptr) return;
+  module_symbol("libptrun_torch.so", "ptrun_libtorch_name");
 }
 
 std::string shape_text(const at::Tensor& tensor) {
@@ -138,6 +146,7 @@ class Program final : public NativeProgram {
 
 std::shared_ptr<const NativeProgram> open_program(const Package& package, std::vector<TensorSpec> inputs) {
   const std::string& subject = package.zip->source().name();
+  provide_libtorch_name();
   const TemporaryFolder folder(subject);
   extract(package, folder.path());
   const std::size_t calls = std::min<std::size_t>(kMaxCalls, std::max(1U, std::thread::hardware_concurrency()));

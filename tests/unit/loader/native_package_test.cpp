@@ -52,6 +52,7 @@ class NativePackage : public testing::Test {
   }
   void TearDown() override {
     EXPECT_TRUE(fs::is_empty(root_ / "tmp")) << "extracted code was left behind";
+    unsetenv("TMPDIR");
     fs::remove_all(root_);
   }
 
@@ -174,7 +175,6 @@ TEST_F(NativePackage, LeavesNothingBehindWhenItCannotBeOpened) {
   EXPECT_THAT(refusal(package(metadata(), kSidecar, "x", "m/data/aotinductor/model/sub/c.so")), HasSubstr("sub/c.so"));
   EXPECT_THAT(refusal(package(metadata(), kSidecar, "x", "m/data/aotinductor/other/c.so")),
               HasSubstr("runs no compiler"));
-  setenv("TMPDIR", (root_ / "tmp").c_str(), 1);
 }
 
 TEST_F(NativePackage, InspectLoadsNothing) {

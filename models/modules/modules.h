@@ -10,7 +10,17 @@ namespace ptrun::models {
 
 using Rules = std::vector<ModuleRule>;
 
+Rules torch_nn_activation();
 Rules torch_nn_containers();
+Rules torch_nn_conv();
+Rules torch_nn_linear();
+Rules torch_nn_norm();
+Rules torch_nn_pooling();
+Rules torch_nn_shape();
+Rules torchvision_blocks();
+Rules torchvision_classify();
+Rules torchvision_inception();
+Rules torchvision_segment();
 
 // All of them. Of two rules for one class the first counts.
 Rules module_rules();

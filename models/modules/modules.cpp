@@ -16,6 +16,12 @@ Rules module_rules() {
            torchvision_classify,
            torchvision_inception,
            torchvision_segment,
+           ultralytics_attention,
+           ultralytics_blocks,
+           ultralytics_conv,
+           ultralytics_heads,
+           ultralytics_model,
+           yolov5,
        }) {
     for (ModuleRule& rule : package()) all.push_back(std::move(rule));
   }

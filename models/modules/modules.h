@@ -21,6 +21,12 @@ Rules torchvision_blocks();
 Rules torchvision_classify();
 Rules torchvision_inception();
 Rules torchvision_segment();
+Rules ultralytics_attention();
+Rules ultralytics_blocks();
+Rules ultralytics_conv();
+Rules ultralytics_heads();
+Rules ultralytics_model();
+Rules yolov5();
 
 // All of them. Of two rules for one class the first counts.
 Rules module_rules();

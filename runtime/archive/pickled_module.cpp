@@ -126,6 +126,15 @@ std::string PickledValue::class_name() const {
   }
 }
 
+std::string PickledValue::method() const {
+  if (type() != Type::object) return {};
+  const Pickle& data = source_->file->data();
+  // A bound method is pickled as getattr(object, name).
+  if (data.callable_name(node_) != "builtins.getattr") return {};
+  const std::vector<NodeId> arguments = data.sequence(data.arguments(node_));
+  return arguments.size() == 2 ? std::string(data.text(arguments[1])) : std::string();
+}
+
 PickledValue PickledValue::attribute(std::string_view name) const {
   const Type found = type();
   if (found == Type::module) return module()->attribute(name);

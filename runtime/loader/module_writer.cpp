@@ -38,7 +38,7 @@ GraphBuilder& ModuleWriter::graph() noexcept { return impl_->builder; }
 ModuleFacts& ModuleWriter::facts() noexcept { return impl_->facts; }
 
 // Hooks change what a module gives; only those of torch.nn.utils are known.
-void ModuleWriter::Impl::check_hooks(const PickledModule& module) const {
+void ModuleWriter::Impl::check_hooks(const PickledModule& module, const ModuleRule& rule) const {
   for (const std::string_view list : {"_forward_pre_hooks", "_forward_hooks"}) {
     for (const auto& [key, hook] : module.attribute(list).entries()) {
       const std::string name = hook.class_name();
@@ -47,7 +47,8 @@ void ModuleWriter::Impl::check_hooks(const PickledModule& module) const {
                     "), which is Python code outside the file; remove it in Python and save again");
     }
   }
-  if (module.attribute("forward")) {
+  const PickledValue forward = module.attribute("forward");
+  if (forward && (rule.other_forward.empty() || forward.method() != rule.other_forward)) {
     module.refuse(
         "has a forward function of its own, put in place of its class's, which is Python code outside the file; "
         "export the model with torch.jit.trace");
@@ -79,7 +80,7 @@ Values ModuleWriter::forward(const PickledModule& child, const Values& inputs) {
                 child.title() + " is nested deeper than " + std::to_string(kDepth) +
                     " modules or runs after more than " + std::to_string(kCalls) + " others");
   }
-  impl.check_hooks(child);
+  impl.check_hooks(child, *rule->second);
   impl.nodes.push_back(child.node_);
   Values result = rule->second->write(*this, child, inputs);
   impl.nodes.pop_back();

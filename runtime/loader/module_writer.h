@@ -22,7 +22,7 @@ struct ModuleWriter::Impl {
   std::vector<archive::NodeId> nodes;  // modules whose rules are running
   std::size_t calls = 0;
 
-  void check_hooks(const PickledModule& module) const;
+  void check_hooks(const PickledModule& module, const ModuleRule& rule) const;
   [[noreturn]] void fail_unknown() const;
   Value normed_weight(const PickledModule& module, const std::string& name);
 };

@@ -117,12 +117,13 @@ void load_pickled_module(const LoadRequest& request, const std::shared_ptr<const
   GraphModule graph = finish(writer.graph());
   ModuleFacts& facts = writer.facts();
 
-  const std::int64_t channels = input_channels(archive::root_module(*source));
-  const ProbeResult probe = probe_graph(graph, channels, kSizes);
+  const std::int64_t channels = facts.input_channels.value_or(input_channels(archive::root_module(*source)));
+  const std::vector<int> sizes = facts.trial_size ? std::vector<int>{*facts.trial_size} : kSizes;
+  const ProbeResult probe = probe_graph(graph, channels, sizes);
   if (!probe.ran) {
     throw Error(ErrorCode::bad_model, request.source->name(),
                 "its modules do not fit together: an image of " + std::to_string(channels) + " x " +
-                    std::to_string(kSizes[0]) + " x " + std::to_string(kSizes[0]) + " gives \"" + probe.failure +
+                    std::to_string(sizes[0]) + " x " + std::to_string(sizes[0]) + " gives \"" + probe.failure +
                     "\"; expected a model that runs in Python as it was saved");
   }
   model.signature = signature_of(probe, outputs, channels);

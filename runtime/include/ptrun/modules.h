@@ -58,6 +58,8 @@ class PTRUN_API PickledValue {
   std::vector<std::pair<PickledValue, PickledValue>> entries() const;
   // The class of an object or module ("argparse.Namespace"), the dotted name of a global; else empty.
   std::string class_name() const;
+  // The name of a method bound to an object of the file, as instance attributes may hold ("forward_fuse"); else empty.
+  std::string method() const;
   // Attribute `name` of an object, value of text key `name` in a dict; absent where there is none.
   PickledValue attribute(std::string_view name) const;
   // The module that this value is; its place is where the value stands ("model.0.cv1", "model.names").
@@ -147,6 +149,8 @@ struct ModuleFacts {
   PresetLayer file_preset;     // the same
   PresetLayer assumed_preset;  // what most files of its kind use
   std::vector<std::string> notes;
+  std::optional<std::int64_t> input_channels;  // else what the first convolution takes
+  std::optional<int> trial_size;               // pixels; a height and width that fit, small, for the loader's trial run
 };
 
 // Writes the graph of a tree: runs rules, follows children. Made by the loader.
@@ -192,6 +196,8 @@ struct ModuleRule {
   // "torch.nn.modules.conv.Conv2d"; several when a class moved, or when classes share one forward function.
   std::vector<std::string_view> classes;
   Values (*write)(ModuleWriter& writer, const PickledModule& module, const Values& inputs) = nullptr;
+  // A method of the class that may stand in place of its forward, which the rule follows as well: "forward_fuse".
+  std::string_view other_forward = {};
 };
 
 // Makes a rule's `write` out of a function of one tensor that returns one tensor:

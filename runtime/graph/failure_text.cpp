@@ -11,6 +11,7 @@ namespace {
 constexpr std::size_t kLongestCause = 400;
 constexpr std::size_t kLongestSource = 160;
 constexpr std::string_view kHere = "<--- HERE";
+constexpr std::string_view kUsualClass = "RuntimeError: ";
 constexpr std::string_view kFile = "  File \"";
 
 std::string_view stripped(std::string_view line) {
@@ -79,8 +80,7 @@ std::string failure_text(std::string_view text) {
   while (begin < lines.size() && !is_cause(lines[begin])) ++begin;
   if (begin == lines.size()) return joined(lines, 0);
   std::vector<std::string_view> cause(lines.begin() + static_cast<std::ptrdiff_t>(begin), lines.end());
-  constexpr std::string_view kUsual = "RuntimeError: ";
-  if (cause[0].substr(0, kUsual.size()) == kUsual) cause[0].remove_prefix(kUsual.size());
+  if (cause[0].substr(0, kUsualClass.size()) == kUsualClass) cause[0].remove_prefix(kUsualClass.size());
   std::string told = joined(cause, 0);
   std::size_t file = here;
   while (file > 0 && lines[file].substr(0, kFile.size()) != kFile) --file;

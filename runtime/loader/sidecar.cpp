@@ -92,15 +92,14 @@ NativeFacts read_native(const Json& value, const std::string& source) {
   const auto inputs = value.find("inputs");
   if (torch == value.end() || !torch->is_string() || inputs == value.end() || !inputs->is_array() || inputs->empty() ||
       inputs->size() > kMaxInputs || value.size() != 2) {
-    fail(source, "native is not {\"torch\": \"2.15.0\", \"inputs\": [{\"shape\": [...], \"dtype\": \"float32\"}]}");
+    fail(source, R"(native is not {"torch": "2.15.0", "inputs": [{"shape": [...], "dtype": "float32"}]})");
   }
   facts.torch = torch->get<std::string>();
   for (const Json& input : *inputs) {
     const auto shape = input.is_object() ? input.find("shape") : input.end();
     if (!input.is_object() || shape == input.end() || !shape->is_array() || shape->empty() ||
         shape->size() > kMaxInputs) {
-      fail(source,
-           "native: an input has no shape, expected {\"shape\": [[1, 64], 3, 224, 224], \"dtype\": \"float32\"}");
+      fail(source, R"(native: an input has no shape, expected {"shape": [[1, 64], 3, 224, 224], "dtype": "float32"})");
     }
     TensorSpec spec;
     for (const Json& size : *shape) spec.dimensions.push_back(read_dimension(size, source));

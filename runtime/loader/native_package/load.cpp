@@ -16,6 +16,7 @@ namespace {
 // The smallest tensor that `spec` allows.
 at::Tensor smallest(const TensorSpec& spec) {
   std::vector<std::int64_t> sizes;
+  sizes.reserve(spec.dimensions.size());
   for (const Dimension& dimension : spec.dimensions) {
     sizes.push_back(dimension.size >= 0 ? dimension.size : std::max<std::int64_t>(dimension.minimum, 1));
   }
@@ -26,6 +27,7 @@ at::Tensor smallest(const TensorSpec& spec) {
 void learn_outputs(const NativeProgram& program, const std::string& subject, Model::Impl& model) {
   const std::vector<TensorSpec>& inputs = model.signature.inputs;
   std::vector<at::Tensor> example;
+  example.reserve(inputs.size());
   for (const TensorSpec& spec : inputs) example.push_back(smallest(spec));
   const std::int64_t batch = example[0].size(0);
   std::vector<at::Tensor> outputs;

@@ -64,8 +64,9 @@ std::string choose_model(const archive::ZipArchive& zip) {
     if (!model.empty()) names.insert(std::string(model));
   }
   if (names.size() == 1) return *names.begin();
-  if (names.count("model") != 0) return "model";
+  if (names.contains("model")) return "model";
   std::vector<std::string> shown;
+  shown.reserve(names.size());
   for (const std::string& name : names) shown.push_back(printable(name));
   archive::fail(ErrorCode::unsupported, zip.source().name(), "holds ", names.size(), " compiled models (",
                 join_some(shown), "), expected one, or one named 'model'; package one alone");
@@ -185,12 +186,12 @@ void require_host(const Package& package, const Host& host, const std::string& t
   if (machine != host.machine) refuse(package, "machine", machine, host.machine);
   std::istringstream words(value_of(package, "AOTI_CPU_ISA"));
   for (std::string word; words >> word;) {
-    const auto known = std::find_if(kInstructionSets.begin(), kInstructionSets.end(),
-                                    [&](const InstructionSet& row) { return row.word == word; });
+    const auto* const known = std::find_if(kInstructionSets.begin(), kInstructionSets.end(),
+                                           [&](const InstructionSet& row) { return row.word == word; });
     if (known == kInstructionSets.end()) refuse(package, "instruction set", word, "one that ptrun knows");
     std::istringstream flags{std::string(known->flags)};
     for (std::string flag; flags >> flag;) {
-      if (host.flags.count(flag) == 0) {
+      if (!host.flags.contains(flag)) {
         refuse(package, "instruction set", word, "code without " + flag + ", which this processor lacks");
       }
     }

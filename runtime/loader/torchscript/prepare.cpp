@@ -1,5 +1,6 @@
 #include <torch/csrc/jit/api/compilation_unit.h>
 #include <torch/csrc/jit/api/function_impl.h>
+#include <torch/csrc/jit/api/module.h>
 #include <torch/csrc/jit/ir/constants.h>
 
 #include <map>
@@ -151,7 +152,7 @@ class Preparer {
   }
 
   // dtype arguments are plain integers; only the schema tells them from others.
-  void prepare_dtypes(Node* node) {
+  static void prepare_dtypes(Node* node) {
     const c10::FunctionSchema* schema = node->maybeSchema();
     if (schema == nullptr) return;
     for (std::size_t i = 0; i < node->inputs().size() && i < schema->arguments().size(); ++i) {

@@ -267,6 +267,7 @@ void require_operators(const std::vector<CodeFile>& files, const std::string& su
   const std::vector<std::string> missing = missing_operators(operators_in(files, subject), rule);
   if (missing.empty()) return;
   std::vector<std::string> shown;
+  shown.reserve(missing.size());
   for (const std::string& name : missing) shown.push_back(printable(name));
   throw Error(ErrorCode::unsupported, subject,
               "needs operators that neither LibTorch nor ptrun has (" + join_some(shown) +

@@ -147,7 +147,9 @@ Value finished(const Head& h, std::vector<Value> parts) {
 
 Values detect(ModuleWriter& w, const PickledModule& m, const Values& in) {
   const Head head = make_head(w, m, in);
-  return finished(head, {boxes(head), scores(head)});
+  Values result{finished(head, {boxes(head), scores(head)})};
+  result.names = {head.end_to_end ? "best" : "cells"};
+  return result;
 }
 
 // Mask coefficients after the classes, and the prototypes [N, masks, H, W] as second output.

@@ -82,7 +82,11 @@ Value boxes(ModuleWriter& w, const PickledModule& m, const Values& in) {
   return w.graph().cat(levels, 1);
 }
 
-Values detect(ModuleWriter& w, const PickledModule& m, const Values& in) { return boxes(w, m, in); }
+Values detect(ModuleWriter& w, const PickledModule& m, const Values& in) {
+  Values result{boxes(w, m, in)};
+  result.names = {"anchors"};
+  return result;
+}
 
 Values segment(ModuleWriter& w, const PickledModule& m, const Values& in) {
   Values result{boxes(w, m, in), w.forward(m.child("proto"), in.items.front())};

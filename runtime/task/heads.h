@@ -11,6 +11,7 @@
 namespace ptrun {
 
 std::unique_ptr<TaskHead> make_classify(const Model& model, const PredictOptions& options);
+std::unique_ptr<TaskHead> make_detect(const Model& model, const PredictOptions& options);
 std::unique_ptr<TaskHead> make_tensors(const Model& model, const PredictOptions& options);
 
 // "[2, 1000]".

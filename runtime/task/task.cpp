@@ -10,6 +10,7 @@ namespace ptrun {
 const std::vector<TaskInfo>& tasks() {
   static const std::vector<TaskInfo> kTasks = {
       {Task::classify, "classify", make_classify},
+      {Task::detect, "detect", make_detect},
       {Task::tensors, "tensors", make_tensors},
   };
   return kTasks;

@@ -188,6 +188,7 @@ std::vector<Value> halves(ModuleWriter& w, const PickledModule& m, Value x) {
 
 std::vector<PickledModule> list_of(const PickledModule& m, std::string_view name) { return m.child(name).children(); }
 
+// NOLINTBEGIN(bugprone-suspicious-missing-comma): the paths' parts are joined by the preprocessor
 Rules ultralytics_blocks() {
   return {
       {{PTRUN_BOTH("block", "Bottleneck"), PTRUN_ULTRALYTICS("block", "RepBottleneck")}, one_tensor<bottleneck>},
@@ -216,5 +217,6 @@ Rules ultralytics_blocks() {
       {{PTRUN_ULTRALYTICS("block", "Proto26")}, proto26},
   };
 }
+// NOLINTEND(bugprone-suspicious-missing-comma)
 
 }  // namespace ptrun::models

@@ -12,7 +12,7 @@ namespace {
 
 using Sizes = std::vector<std::int64_t>;
 
-// The whole sum of all cells that one call works on.
+// What one call of a head works on.
 struct Head {
   ModuleWriter& w;
   const PickledModule& m;
@@ -33,6 +33,7 @@ Value part(const Head& h, Value x, std::int64_t dim, std::int64_t start, std::in
 // Levels [N, C, H, W] in a row: [N, C, A].
 Value joined(const Head& h, const std::vector<Value>& levels) {
   std::vector<Value> flat;
+  flat.reserve(levels.size());
   for (const Value& level : levels) flat.push_back(h.g().flatten(level, 2));
   return h.g().cat(flat, -1);
 }
@@ -140,7 +141,7 @@ Value best(const Head& h, Value rows, std::int64_t classes) {
   return g.cat({part(h, final_rows, 2, 0, 4), score, kind, extra}, 2);
 }
 
-Value finished(const Head& h, std::vector<Value> parts) {
+Value finished(const Head& h, const std::vector<Value>& parts) {
   const Value rows = h.g().cat(parts, 1);
   return h.end_to_end ? best(h, rows, h.m.integer("nc")) : rows;
 }

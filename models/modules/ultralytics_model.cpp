@@ -53,6 +53,7 @@ Values gathered(const PickledModule& layer, const std::vector<Values>& done) {
 Values run_layers(ModuleWriter& w, const std::vector<PickledModule>& layers, Value images) {
   // Before the first layer -1 means the images, and layer 0 is nobody's input by that number.
   std::vector<Values> done;
+  done.reserve(layers.size());
   for (const PickledModule& layer : layers) {
     done.push_back(w.forward(layer, done.empty() ? Values(images) : gathered(layer, done)));
   }
@@ -135,11 +136,11 @@ Values model(ModuleWriter& w, const PickledModule& m, const Values& in) {
   const std::vector<PickledModule> layers = list_of(m, "model");
   if (layers.empty()) m.fail("has no layers");
   const PickledModule& head = layers.back();
-  const Values result = run_layers(w, layers, w.only(m, in));
+  Values result = run_layers(w, layers, w.only(m, in));
 
   ModuleFacts& facts = w.facts();
-  const auto row = std::find_if(kHeads.begin(), kHeads.end(),
-                                [&](const HeadRow& candidate) { return candidate.name == head.short_class(); });
+  const auto* const row = std::find_if(kHeads.begin(), kHeads.end(),
+                                       [&](const HeadRow& candidate) { return candidate.name == head.short_class(); });
   facts.task = row == kHeads.end() ? Task::tensors : row->task;
   const bool classifier = facts.task == Task::classify;
   const int stride = classifier ? 1 : largest_stride(w, head);

@@ -8,8 +8,23 @@
 
 namespace ptrun::models {
 
+Architecture alexnet_family();
+Architecture convnext_family();
+Architecture densenet_family();
+Architecture efficientnet_family();
+Architecture googlenet_family();
+Architecture inception_v3_family();
+Architecture maxvit_family();
+Architecture mnasnet_family();
 Architecture mobilenet_v2_family();
+Architecture mobilenet_v3_family();
+Architecture regnet_family();
 Architecture resnet_family();
+Architecture shufflenet_v2_family();
+Architecture squeezenet_family();
+Architecture swin_family();
+Architecture vgg_family();
+Architecture vit_family();
 
 // The table, in the order in which families are tried.
 std::vector<Architecture> architectures();

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "architectures/architectures.h"
+#include "architectures/blocks.h"
 #include "presets/presets.h"
 
 namespace ptrun::models {
@@ -48,7 +49,7 @@ Value build(GraphBuilder& g, const Weights& w, Value x) {
     x = inverted_residual(g, features / std::to_string(i + 1) / "conv", x, kStrides[i]);
   }
   x = conv_bn_relu6(g, features / std::to_string(kFeatures - 1), x, {.groups = 1});
-  return g.linear(w / "classifier.1", g.flatten(g.adaptive_avg_pool2d(x, 1, 1)));
+  return biased_linear(g, w / "classifier.1", g.flatten(g.adaptive_avg_pool2d(x, 1, 1)));
 }
 
 }  // namespace

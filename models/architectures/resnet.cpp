@@ -5,6 +5,7 @@
 #include <string>
 
 #include "architectures/architectures.h"
+#include "architectures/blocks.h"
 #include "presets/presets.h"
 
 namespace ptrun::models {
@@ -97,7 +98,7 @@ Value build(GraphBuilder& g, const Weights& w, Value x) {
       x = residual_block(g, layer / std::to_string(i), x, stage > 1 && i == 0 ? 2 : 1);
     }
   }
-  return g.linear(w / "fc", g.flatten(g.adaptive_avg_pool2d(x, 1, 1)));
+  return biased_linear(g, w / "fc", g.flatten(g.adaptive_avg_pool2d(x, 1, 1)));
 }
 
 }  // namespace
@@ -112,6 +113,9 @@ Architecture resnet_family() {
   family.build = build;
   family.module_classes = {"torchvision.models.resnet.ResNet"};
   family.assumed_preset = imagenet_preset(256);
+  family.same_keys =
+      "timm's ResNets have the same names and shapes: for those of Caffe (stride on the first 1x1 convolution) and "
+      "resnetblur these results are wrong, and others (such as resnet50.a1_in1k) need another preset";
   return family;
 }
 

@@ -9,6 +9,7 @@
 #include "loader/export_lines.h"
 #include "loader/labels.h"
 #include "loader/native_package/package.h"
+#include "loader/network_facts.h"
 #include "loader/pickled_module.h"
 #include "loader/presets.h"
 #include "loader/sidecar.h"
@@ -18,6 +19,11 @@
 
 namespace ptrun {
 namespace {
+
+std::string input_text(const ArchitectureMatch& match) {
+  if (match.input_height <= 0) return "[N, 3, H, W] float32";
+  return "[N, 3, " + std::to_string(match.input_height) + ", " + std::to_string(match.input_width) + "] float32";
+}
 
 class Inspector {
  public:
@@ -177,15 +183,7 @@ class Inspector {
   void add_usage(const Architecture* architecture, const ArchitectureMatch& match) {
     Model::Impl model;
     model.path = found_.path;
-    model.architecture = match.name;
-    model.task = match.task;
-    Dimension batch;
-    batch.batch = true;
-    Dimension classes;
-    classes.size = match.classes;
-    model.signature.output.spec.dimensions = {batch, classes};
-    model.assumed_preset = architecture->assumed_preset;
-    model.assumed_preset.source = "family " + std::string(architecture->family);
+    fill_network_facts(*architecture, match, *options_.models, model);
     std::string where;
     model.labels.names = archive::find_class_names(archive_.file->data(), archive_.weights->node, where);
     if (!model.labels.names.empty()) model.labels.source = "key '" + where + "' of the file";
@@ -194,8 +192,9 @@ class Inspector {
     const ModelFacts sidecar = read_sidecar(found_.path);
     PublishedSearch search(source_, *options_.models);
     const PublishedWeights* published = search.find(model.notes);
+    if (published == nullptr && !model.same_keys.empty()) model.notes.push_back(model.same_keys);
     if (published != nullptr) add("published weights", std::string(published->name), "content of the file");
-    add("input", "[N, 3, H, W] float32", "architecture " + match.name);
+    add("input", input_text(match), "architecture " + match.name);
     if (match.classes > 0) add("classes", std::to_string(match.classes), "shape of the last layer");
     add("task", sidecar.task.empty() ? to_string(match.task) : sidecar.task,
         sidecar.task.empty() ? "architecture " + match.name : "sidecar");

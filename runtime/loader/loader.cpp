@@ -101,6 +101,7 @@ Model load_model(const std::string& path, const LoadOptions& options) {
   if (!task.empty()) model->task = parse_task(task);
   model->task_given = !task.empty();
   const PublishedWeights* weights = published.find(model->notes);
+  if (weights == nullptr && !model->same_keys.empty()) model->notes.push_back(model->same_keys);
   resolve_model_preset(options, sidecar, weights, *model);
   resolve_labels(options, sidecar, weights, *model);
   if (options.log) {

@@ -21,6 +21,7 @@ struct Model::Impl {
   Labels labels;               // a loader fills in what the file itself says; loader.cpp does the rest
   PresetLayer file_preset;     // what the file itself says
   PresetLayer assumed_preset;  // what most files of its kind or family use
+  std::string same_keys;       // what else weights of these names could be, unless they are published ones
   ResolvedPreset preset;       // resolved by loader.cpp
   std::int64_t parameters = 0;
   std::vector<std::string> notes;  // what the loader chose for the user, one sentence each

@@ -16,16 +16,16 @@ std::string file_name(const std::string& path) {
   return slash == std::string::npos ? path : path.substr(slash + 1);
 }
 
-// "-b0353104" of "mobilenet_v2-b0353104.pth": torch.hub puts the first 8 digits of the hash before the extension.
+// "-b0353104" of "mobilenet_v2-b0353104.pth": torch.hub looks for 8 or more digits of the hash before the extension.
 std::string hash_tag(std::string_view name) {
-  constexpr std::size_t kDigits = 8;
-  const std::size_t dot = name.rfind('.');
-  const std::string_view stem = name.substr(0, dot);
-  if (stem.size() < kDigits + 1 || stem[stem.size() - kDigits - 1] != '-') return {};
-  const std::string_view digits = stem.substr(stem.size() - kDigits);
+  constexpr std::size_t kFewest = 8;
+  const std::string_view stem = name.substr(0, name.rfind('.'));
+  const std::size_t dash = stem.rfind('-');
+  if (dash == std::string_view::npos) return {};
+  const std::string_view digits = stem.substr(dash + 1);
   const bool hex = std::all_of(digits.begin(), digits.end(),
                                [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
-  return hex ? std::string(digits) : std::string();
+  return hex && digits.size() >= kFewest ? std::string(digits) : std::string();
 }
 
 const PublishedWeights& named_weights(const std::string& name, const ModelTables& tables) {

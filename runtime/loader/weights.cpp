@@ -10,6 +10,7 @@
 #include "graph/tensor_reader.h"
 #include "loader/export_lines.h"
 #include "loader/loader.h"
+#include "loader/network_facts.h"
 #include "loader/pickled_module.h"
 #include "ptrun/error.h"
 
@@ -155,23 +156,6 @@ std::int64_t count_parameters(const WeightTable& table) {
   return count;
 }
 
-Signature signature_of(const ArchitectureMatch& match) {
-  Signature signature;
-  Dimension batch;
-  batch.batch = true;
-  Dimension channels;
-  channels.size = 3;
-  TensorSpec images;
-  images.name = "images";
-  images.dimensions = {batch, channels, Dimension{}, Dimension{}};
-  signature.inputs.push_back(images);
-  Dimension classes;
-  classes.size = match.classes;
-  signature.output.spec.name = "logits";
-  signature.output.spec.dimensions = {batch, classes};
-  return signature;
-}
-
 }  // namespace
 
 void load_weights(const LoadRequest& request, Model::Impl& model) {
@@ -196,12 +180,9 @@ void load_weights(const LoadRequest& request, Model::Impl& model) {
   if (request.kind != archive::Kind::safetensors) {
     model.kind = found.whole_module ? "pickled_module" : found.where.empty() ? "state_dict" : "checkpoint";
   }
-  model.architecture = recognised.match.name;
-  model.task = recognised.match.task;
-  model.signature = signature_of(recognised.match);
+  fill_network_facts(architecture, recognised.match, *request.options.models, model);
+  if (found.whole_module) model.same_keys.clear();  // the class is written in the file
   model.parameters = count_parameters(found.table);
-  model.assumed_preset = architecture.assumed_preset;
-  model.assumed_preset.source = "family " + std::string(architecture.family);
   std::string where;
   model.labels.names = archive::find_class_names(file->data(), found.node, where);
   if (!model.labels.names.empty()) model.labels.source = "key '" + where + "' of the file";

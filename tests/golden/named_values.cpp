@@ -21,25 +21,45 @@ double uniform(std::uint64_t seed, std::uint64_t i) {
   return static_cast<double>(x >> 40U) / 16777216.0;
 }
 
+// The buffer that torchvision's window attention makes for its table of relative positions.
+at::Tensor relative_position_index(const std::vector<std::int64_t>& shape) {
+  const at::Tensor index = at::empty(shape, at::kLong);
+  const auto tokens = static_cast<std::int64_t>(std::lround(std::sqrt(static_cast<double>(index.numel()))));
+  const auto window = static_cast<std::int64_t>(std::lround(std::sqrt(static_cast<double>(tokens))));
+  auto* values = index.data_ptr<std::int64_t>();
+  for (std::int64_t i = 0; i < tokens; ++i) {
+    for (std::int64_t j = 0; j < tokens; ++j) {
+      const std::int64_t rows = i / window - j / window + window - 1;
+      const std::int64_t columns = i % window - j % window + window - 1;
+      *values++ = rows * (2 * window - 1) + columns;
+    }
+  }
+  return index;
+}
+
 }  // namespace
 
 at::Tensor named_values(const std::string& name, const std::vector<std::int64_t>& shape) {
   const std::string last = name.substr(name.rfind('.') + 1);
   if (last == "num_batches_tracked") return at::zeros(shape, at::kLong);
+  if (last == "relative_position_index") return relative_position_index(shape);
+  const auto ends_with = [&](const std::string& end) {
+    return last.size() >= end.size() && last.compare(last.size() - end.size(), end.size(), end) == 0;
+  };
   double scale = 4.0;
   double offset = -2.0;
-  if (last == "weight" && shape.size() >= 2) {
+  if (ends_with("weight") && shape.size() >= 2) {
     double fan_in = 1.0;
     for (std::size_t i = 1; i < shape.size(); ++i) fan_in *= static_cast<double>(shape[i]);
     scale = 2.0 * std::sqrt(6.0 / fan_in);
     offset = -0.5 * scale;
-  } else if (last == "weight") {
+  } else if (ends_with("weight")) {
     scale = 0.5;
     offset = 0.75;
   } else if (last == "running_var") {
     scale = 1.0;
     offset = 0.5;
-  } else if (last == "running_mean" || last == "bias") {
+  } else if (last == "running_mean" || ends_with("bias")) {
     scale = 0.2;
     offset = -0.1;
   }

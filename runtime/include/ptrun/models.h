@@ -21,7 +21,9 @@ namespace ptrun {
 struct ArchitectureMatch {
   std::string name;  // the variant, for example "resnet50", "resnext50_32x4d"
   Task task = Task::classify;
-  std::int64_t classes = 0;  // size of the last layer, 0 when it has none
+  std::int64_t classes = 0;       // size of the last layer, 0 when it has none
+  std::int64_t input_height = 0;  // pixels, where the weights fix them (position embeddings); 0: any size
+  std::int64_t input_width = 0;
 };
 
 // A family of networks, told apart and built from tensor names and shapes alone.
@@ -35,17 +37,21 @@ struct Architecture {
   Value (*build)(GraphBuilder& graph, const Weights& weights, Value x);
   // Python classes of pickled modules that compute exactly this: "torchvision.models.resnet.ResNet".
   std::vector<std::string_view> module_classes;
-  // The preset that most published weights of the family use: the last guess, marked assumed.
+  // The last guess, marked assumed, for a variant without published weights.
   PresetLayer assumed_preset;
+  // Other networks with the same names and shapes, which compute something else; said for weights that are not among
+  // the published ones. Empty: none known.
+  std::string_view same_keys = {};
 };
 
 // Published weights: which preset and labels belong to the exact file.
 struct PublishedWeights {
-  std::string_view name;        // "torchvision/MobileNet_V2_Weights.IMAGENET1K_V1"
-  std::string_view file_name;   // as published, with its hash tag: "mobilenet_v2-b0353104.pth"
-  std::string_view sha256;      // of the whole file in hex, empty when only the tag (its first 8 digits) is known
-  std::uint64_t file_size = 0;  // bytes, 0 when unknown; a file of another size is not hashed
-  std::string_view labels;      // name of a label set, for example "imagenet1k"
+  std::string_view name;          // "torchvision/MobileNet_V2_Weights.IMAGENET1K_V1"
+  std::string_view file_name;     // as published, with its hash tag: "mobilenet_v2-b0353104.pth"
+  std::string_view sha256;        // of the whole file in hex, empty when only the tag (its first 8 digits) is known
+  std::uint64_t file_size = 0;    // bytes, 0 when unknown; a file of another size is not hashed
+  std::string_view labels;        // name of a label set, for example "imagenet1k"; empty: not known
+  std::string_view architecture;  // the variant's name, "mobilenet_v2"
   PresetLayer preset;
 };
 

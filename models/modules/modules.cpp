@@ -16,6 +16,7 @@ Rules module_rules() {
            torchvision_classify,
            torchvision_inception,
            torchvision_segment,
+           torchvision_swin,
            ultralytics_attention,
            ultralytics_blocks,
            ultralytics_conv,

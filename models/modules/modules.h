@@ -21,6 +21,7 @@ Rules torchvision_blocks();
 Rules torchvision_classify();
 Rules torchvision_inception();
 Rules torchvision_segment();
+Rules torchvision_swin();
 Rules ultralytics_attention();
 Rules ultralytics_blocks();
 Rules ultralytics_conv();

@@ -8,14 +8,12 @@
 #include "core/text.h"
 #include "graph/tensor_reader.h"
 #include "loader/module_writer.h"
+#include "loader/network_facts.h"
 #include "loader/probe.h"
 #include "ptrun/error.h"
 
 namespace ptrun {
 namespace {
-
-// Tried in turn: the usual size first; networks for small pictures flatten to a fixed number of features.
-const std::vector<int> kSizes = {224, 32, 28, 64, 96, 128, 256, 299, 384, 512, 640};
 
 // Channels that the first convolution of the tree takes, 3 where there is none.
 std::int64_t input_channels(const PickledModule& root) {
@@ -84,10 +82,10 @@ void name_architecture(const LoadRequest& request, const archive::FoundWeights& 
       return std::find(classes.begin(), classes.end(), name) != classes.end();
     });
     if (!known) continue;
-    if (const auto match = family.recognise(weights)) model.architecture = match->name;
+    const auto match = family.recognise(weights);
+    if (match) model.architecture = match->name;
     if (model.assumed_preset.source.empty()) {
-      model.assumed_preset = family.assumed_preset;
-      model.assumed_preset.source = "family " + std::string(family.family);
+      model.assumed_preset = preset_to_assume(family, match.value_or(ArchitectureMatch{}), *request.options.models);
     }
     return;
   }
@@ -118,13 +116,18 @@ void load_pickled_module(const LoadRequest& request, const std::shared_ptr<const
   ModuleFacts& facts = writer.facts();
 
   const std::int64_t channels = facts.input_channels.value_or(input_channels(archive::root_module(*source)));
-  const std::vector<int> sizes = facts.trial_size ? std::vector<int>{*facts.trial_size} : kSizes;
-  const ProbeResult probe = probe_graph(graph, channels, sizes);
+  // The small size that the rules know to fit, else the caller's, else the one that the rules found.
+  const PresetLayer& asked = request.options.preset;
+  PresetLayer sizes = facts.file_preset.input_height ? facts.file_preset : facts.assumed_preset;
+  if (asked.input_height && asked.input_width) sizes = asked;
+  if (facts.trial_size) sizes.input_height = sizes.input_width = facts.trial_size;
+  const ProbeResult probe = probe_graph(graph, channels, sizes.input_height.value_or(0), sizes.input_width.value_or(0));
   if (!probe.ran) {
     throw Error(ErrorCode::bad_model, request.source->name(),
-                "its modules do not fit together: an image of " + std::to_string(channels) + " x " +
-                    std::to_string(sizes[0]) + " x " + std::to_string(sizes[0]) + " gives \"" + probe.failure +
-                    "\"; expected a model that runs in Python as it was saved");
+                "its modules do not fit together for " + std::to_string(channels) +
+                    " channels of any usual size (LibTorch says \"" + probe.failure +
+                    "\"), expected a model that runs in Python as it was saved; where it takes one size alone, give it "
+                    "with --input-size HEIGHTxWIDTH");
   }
   model.signature = signature_of(probe, outputs, channels);
   const bool rows = probe.outputs.size() == 1 && probe.outputs[0].size() == 2 && probe.outputs[0][1] > 1;
@@ -138,8 +141,8 @@ void load_pickled_module(const LoadRequest& request, const std::shared_ptr<const
   name_architecture(request, found, model);
   if (!facts.architecture.empty()) model.architecture = facts.architecture;
   if (probe.fixed_size && !model.file_preset.input_height) {
-    model.file_preset.input_height = probe.size;
-    model.file_preset.input_width = probe.size;
+    model.file_preset.input_height = probe.height;
+    model.file_preset.input_width = probe.width;
     if (model.file_preset.source.empty()) model.file_preset.source = "size that the model's layers fit";
   }
   if (model.labels.names.empty()) {

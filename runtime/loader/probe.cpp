@@ -4,6 +4,10 @@
 #include <ATen/core/ivalue.h>
 #include <c10/core/InferenceMode.h>
 
+#include <memory>
+#include <optional>
+#include <regex>
+
 #include "core/text.h"
 #include "graph/jit_api.h"
 
@@ -25,26 +29,81 @@ std::string reason_of(const std::exception& error) {
   return printable(std::string_view(text).substr(line == std::string::npos ? 0 : line + 1), 300);
 }
 
-}  // namespace
+class Prober {
+ public:
+  Prober(const GraphModule& module, std::int64_t channels) : module_(module), channels_(channels) {}
 
-ProbeResult probe_graph(const GraphModule& module, std::int64_t channels, const std::vector<int>& sizes) {
-  ProbeResult result;
-  const c10::InferenceMode guard;
-  for (const int size : sizes) {
+  bool run(int height, int width) {
     try {
-      const jit::Program program(module.graph);
-      const at::Tensor image = at::full({1, channels, size, size}, 0.5, at::kFloat);
-      add_shapes(program.run({image}), result.outputs);
+      if (!program_) program_ = std::make_unique<jit::Program>(module_.graph);
+      const at::Tensor image = at::full({1, channels_, height, width}, 0.5, at::kFloat);
+      add_shapes(program_->run({image}), result.outputs);
       result.ran = true;
-      result.size = size;
-      return result;
+      result.height = height;
+      result.width = width;
+      return true;
     } catch (const std::exception& error) {
-      if (!result.fixed_size) result.failure = reason_of(error);
-      result.fixed_size = true;
+      failure_ = reason_of(error);
+      if (result.failure.empty()) result.failure = failure_;
       result.outputs.clear();
+      return false;
     }
   }
-  return result;
+
+  // A network that flattens its features into a linear layer fits one size: the more pixels, the more features. A size
+  // that gives too few of them is followed by larger ones.
+  bool search() {
+    int low = 1;
+    int high = 1025;
+    while (low < high) {
+      const int middle = low + (high - low) / 2;
+      if (run(middle, middle)) return true;
+      const std::optional<bool> more = too_few();
+      // A size too small for the kernels fails in other words.
+      if (more.value_or(true)) {
+        low = middle + 1;
+      } else {
+        high = middle;
+      }
+    }
+    return false;
+  }
+
+  // What at::linear said: "mat1 and mat2 shapes cannot be multiplied (1xFOUND and WANTEDxCLASSES)".
+  std::optional<bool> too_few() const {
+    static const std::regex kMessage(R"(cannot be multiplied \(1x(\d{1,12}) and (\d{1,12})x\d+\))");
+    std::smatch match;
+    if (!std::regex_search(failure_, match, kMessage)) return std::nullopt;
+    return std::stoll(match[1]) < std::stoll(match[2]);
+  }
+
+  ProbeResult result;
+
+ private:
+  const GraphModule& module_;
+  std::int64_t channels_;
+  std::unique_ptr<jit::Program> program_;
+  std::string failure_;
+};
+
+}  // namespace
+
+ProbeResult probe_graph(const GraphModule& module, std::int64_t channels, int height, int width) {
+  constexpr int kUsual = 224;
+  const c10::InferenceMode guard;
+  Prober prober(module, channels);
+  if (height > 0 && width > 0) {
+    prober.run(height, width);
+    return prober.result;
+  }
+  if (prober.run(kUsual, kUsual)) return prober.result;
+  const bool linear = prober.too_few().has_value();
+  prober.result.fixed_size = true;
+  for (const int size : {32, 28, 64, 96, 128, 256, 299, 384, 512, 640}) {
+    if (prober.run(size, size)) return prober.result;
+  }
+  if (linear) prober.search();
+  return prober.result;
 }
 
 }  // namespace ptrun

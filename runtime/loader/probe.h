@@ -12,14 +12,16 @@ namespace ptrun {
 
 struct ProbeResult {
   bool ran = false;
-  int size = 0;                                    // height and width that it ran with
-  bool fixed_size = false;                         // it did not run with the first size tried
+  int height = 0;  // that it ran with
+  int width = 0;
+  bool fixed_size = false;                         // it did not run with the usual size, so its layers ask for this one
   std::vector<std::vector<std::int64_t>> outputs;  // shapes for a batch of one; empty when it never ran
   std::string failure;                             // of the first size, one line
 };
 
-// Runs `module` on an image [1, channels, S, S] for the first S of `sizes` that works. Never throws for a graph that
-// fails.
-ProbeResult probe_graph(const GraphModule& module, std::int64_t channels, const std::vector<int>& sizes);
+// Runs `module` on an image [1, channels, height, width] of the size asked for (0: none was, 224 and other sizes that
+// networks are made for, and where a linear layer says how many numbers it wants, the square image that gives as many).
+// Never throws for a graph that fails.
+ProbeResult probe_graph(const GraphModule& module, std::int64_t channels, int height = 0, int width = 0);
 
 }  // namespace ptrun

@@ -153,12 +153,12 @@ std::vector<json> read_cases(const std::string& folder) {
   return json::parse(file).at("cases").get<std::vector<json>>();
 }
 
-Comparison compare(const std::string& folder, const json& expected, double tolerance) {
+Comparison compare(const std::string& folder, const json& expected, double tolerance, const LoadOptions& options) {
   Comparison comparison;
   comparison.file = expected.at("file");
   try {
     const auto start = std::chrono::steady_clock::now();
-    const Model model = load_model(folder + "/" + comparison.file);
+    const Model model = load_model(folder + "/" + comparison.file, options);
     comparison.load_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     compare_facts(model, expected, comparison);
     for (const json& wanted : expected.at("runs")) {

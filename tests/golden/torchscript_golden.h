@@ -24,6 +24,7 @@ std::vector<nlohmann::json> read_cases(const std::string& folder);
 
 // Loads the case's model, compares its signature, runs every recorded input through an Executor and compares the output
 // tree; `tolerance` is absolute, and relative to the largest value of an output above 1.
-Comparison compare(const std::string& folder, const nlohmann::json& expected, double tolerance);
+Comparison compare(const std::string& folder, const nlohmann::json& expected, double tolerance,
+                   const LoadOptions& options = {});
 
 }  // namespace ptrun::test

@@ -1,4 +1,6 @@
-// The commands, one file each, in one table (main.cpp).
+// The commands: what they say about themselves in one table (words.cpp), what they do in one file each (table in
+// module.cpp). The program itself knows only the words; the engine, and LibTorch with it, is opened when a command
+// runs.
 #pragma once
 
 #include <stdexcept>
@@ -20,6 +22,7 @@ enum ExitCode {
   kOutputFailed = 4,
   kNoDevice = 5,
   kInterrupted = 130,
+  kClosedPipe = 141,  // the reader of standard output has gone (head): what a shell shows for a program SIGPIPE ended
 };
 
 // Ends the command with a message.
@@ -43,13 +46,16 @@ inline int exit_code(ErrorCode code, int otherwise) {
   }
 }
 
+// The error's message; where the library names a preset's field, the option that sets it.
+std::string message_of(const Error& error);
+
 // Calls `work`; an error of the library leaves as Exit.
 template <typename Work>
 auto exit_on_error(int otherwise, Work work) {
   try {
     return work();
   } catch (const Error& error) {
-    throw Exit(exit_code(error.code(), otherwise), error.what());
+    throw Exit(exit_code(error.code(), otherwise), message_of(error));
   }
 }
 
@@ -59,12 +65,17 @@ struct Command {
   const char* usage;    // the words after "ptrun NAME"
   const char* notes;    // after the options in ptrun NAME --help
   std::vector<OptionGroup> (*options)();
-  int (*run)(const Arguments& arguments, Console& console);
+  // Throws what run() would for values that are wrong on their own, before the engine is opened; may be null.
+  void (*check)(const Arguments& arguments);
 };
 
-extern const Command kPredict;
-extern const Command kInspect;
-extern const Command kModels;
-extern const Command kDevices;
+const std::vector<Command>& commands();
+const Command& command_named(const std::string& name);  // throws UsageError with the nearest match
+
+// What a command does; the words of `arguments` are not judged yet.
+int run_predict(const Arguments& arguments, Console& console);
+int run_inspect(const Arguments& arguments, Console& console);
+int run_models(const Arguments& arguments, Console& console);
+int run_devices(const Arguments& arguments, Console& console);
 
 }  // namespace ptrun::tool

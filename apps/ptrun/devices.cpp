@@ -3,11 +3,7 @@
 #include "ptrun/device.h"
 
 namespace ptrun::tool {
-namespace {
-
-std::vector<OptionGroup> options() { return {{"Devices", {{"h,help", "", "This help"}}}}; }
-
-int run(const Arguments& arguments, Console& console) {
+int run_devices(const Arguments& arguments, Console& console) {
   if (!arguments.words().empty()) throw UsageError(arguments.words().front() + ": ptrun devices takes no words");
   for (const DeviceInfo& info : exit_on_error(kNoDevice, [] { return devices(); })) {
     console.write_result(info.name + std::string(info.name.size() < 8 ? 8 - info.name.size() : 1, ' ') +
@@ -15,9 +11,5 @@ int run(const Arguments& arguments, Console& console) {
   }
   return kDone;
 }
-
-}  // namespace
-
-const Command kDevices = {"devices", "list what a model can run on here", "", "", options, run};
 
 }  // namespace ptrun::tool

@@ -13,14 +13,6 @@ namespace {
 
 constexpr std::size_t kTensorsShown = 20;
 
-std::vector<OptionGroup> options() {
-  return {{"Inspect",
-           {{"json", "", "One JSON object, schema 1, with every tensor"},
-            {"verify", "", "Read every record and check its CRC"},
-            {"tensors", "", "List all tensors"},
-            {"h,help", "", "This help"}}}};
-}
-
 // "name:   value  (source)" lines with their values in one column; a row without a name goes on with the one above.
 class Lines {
  public:
@@ -77,10 +69,12 @@ std::string as_text(const Inspection& found, bool all_tensors) {
   return text;
 }
 
-int run(const Arguments& arguments, Console& console) {
+}  // namespace
+
+int run_inspect(const Arguments& arguments, Console& console) {
   if (arguments.words().size() != 1) {
     throw UsageError(std::to_string(arguments.words().size()) +
-                     " files were given, expected one; usage: ptrun inspect " + kInspect.usage);
+                     " files were given, expected one; usage: ptrun inspect " + command_named("inspect").usage);
   }
   InspectOptions options;
   options.verify = arguments.has("verify");
@@ -88,14 +82,5 @@ int run(const Arguments& arguments, Console& console) {
   console.write_result(arguments.has("json") ? to_json(found) + '\n' : as_text(found, arguments.has("tensors")));
   return kDone;
 }
-
-}  // namespace
-
-const Command kInspect = {"inspect",
-                          "say what a model file is, without running anything from it",
-                          "MODEL [--json] [--verify]",
-                          "Exit code 0 whenever the file was recognised, also when it cannot run.\n",
-                          options,
-                          run};
 
 }  // namespace ptrun::tool

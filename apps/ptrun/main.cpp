@@ -1,109 +1,43 @@
-// ptrun: arguments -> options -> library call -> exit code.
+// ptrun: help, version and wrong usage at once; for a command the module that holds it, and with it LibTorch, is
+// opened.
+#include <dlfcn.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <unistd.h>
 
-#include <cstdlib>
-#include <exception>
-#include <string>
-#include <vector>
-
-#include "command.h"
-#include "ptrun/text.h"
+#include "front.h"
 
 namespace ptrun::tool {
 namespace {
 
-constexpr const Command* kCommands[] = {&kPredict, &kInspect, &kModels, &kDevices};
-
-std::string general_help() {
-  std::string text = "ptrun runs trained image models saved as PyTorch .pt files.\n\nUsage: ptrun COMMAND ...\n\n";
-  for (const Command* command : kCommands) {
-    const std::string name = command->name;
-    text += "  " + name + std::string(10 - name.size(), ' ') + command->summary + '\n';
+// The kernel reads the first files while LibTorch is loaded, which takes longer than most models take to read.
+void read_ahead(const Arguments& arguments) {
+  constexpr std::size_t kFiles = 8;
+  const std::vector<std::string>& words = arguments.words();
+  for (std::size_t i = 0; i < words.size() && i < kFiles; ++i) {
+    const int file = ::open(words[i].c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (file < 0) continue;  // whatever it is, the command says so
+    ::posix_fadvise(file, 0, 0, POSIX_FADV_WILLNEED);
+    ::close(file);
   }
-  return text + "\nptrun COMMAND --help shows a command's options. ptrun --version shows the version.\n";
 }
 
-std::string command_help(const Command& command) {
-  std::string text = std::string("Usage: ptrun ") + command.name + " " + command.usage + "\n\n" + command.summary +
-                     "\n\n" + options_help(command.options());
-  if (*command.notes != '\0') text += std::string("\n") + command.notes;
-  return text;
+ModuleEntry open_module() {
+  // Found beside the program by its run path, in a build folder as after an install.
+  void* module = ::dlopen(PTRUN_TOOL_MODULE, RTLD_NOW | RTLD_LOCAL);
+  void* entry = module == nullptr ? nullptr : ::dlsym(module, kModuleEntry);
+  if (entry != nullptr) return reinterpret_cast<ModuleEntry>(entry);
+  const char* reason = ::dlerror();
+  throw Exit(kModelFailed, std::string(PTRUN_TOOL_MODULE) +
+                               ": the engine cannot be opened: " + (reason != nullptr ? reason : "unknown reason") +
+                               "; install ptrun again, or set LD_LIBRARY_PATH to LibTorch's folder lib");
 }
 
-const Command& find_command(const std::string& name) {
-  std::vector<std::string> names;
-  for (const Command* command : kCommands) {
-    if (name == command->name) return *command;
-    names.emplace_back(command->name);
-  }
-  const std::string nearest = nearest_match(name, names);
-  throw UsageError(printable(name) + ": no such command" +
-                   (nearest.empty() ? "; ptrun --help lists them" : "; did you mean " + nearest + "?"));
-}
-
-// A question for help is answered before anything else on the line is judged.
-bool asks_for_help(const std::vector<std::string>& words) {
-  for (const std::string& word : words) {
-    if (word == "--") return false;
-    if (word == "--help" || word == "-h") return true;
-  }
-  return false;
-}
-
-Console::Options console_options(const Arguments& arguments) {
-  Console::Options options;
-  options.quiet = arguments.has("quiet");
-  options.verbose = arguments.has("verbose");
-  if (options.quiet && options.verbose) throw UsageError("--quiet and --verbose were given, expected one of them");
-  const std::string format = arguments.text("log-format").value_or("text");
-  if (format != "text" && format != "json") {
-    throw UsageError("--log-format: " + printable(format) + " was given, expected text or json");
-  }
-  options.json = format == "json";
-  return options;
-}
-
-int run(std::vector<std::string> words, Console& console) {
-  if (words.empty()) throw UsageError("no command was given; ptrun --help lists them");
-  const std::string name = words.front();
-  words.erase(words.begin());
-  if (name == "--help" || name == "-h" || name == "help") {
-    console.write_result(words.empty() ? general_help() : command_help(find_command(words.front())));
-    return kDone;
-  }
-  if (name == "--version") {
-    console.write_result("ptrun " PTRUN_VERSION "\n");
-    return kDone;
-  }
-  const Command& command = find_command(name);
-  if (asks_for_help(words)) {
-    console.write_result(command_help(command));
-    return kDone;
-  }
-  const Arguments arguments = parse_arguments(command.options(), words);
-  console.configure(console_options(arguments));
-  return command.run(arguments, console);
-}
-
-int guarded(const std::vector<std::string>& words, Console& console) {
-  try {
-    return run(words, console);
-  } catch (const UsageError& error) {
-    console.log(LogLevel::error, error.what());
-    return kUsage;
-  } catch (const Exit& exit) {
-    console.log(LogLevel::error, exit.what());
-    return exit.code();
-  } catch (const ClosedPipe&) {
-    return kOutputFailed;
-  } catch (const Error& error) {
-    console.log(LogLevel::error, error.what());
-    return exit_code(error.code(), kModelFailed);
-  } catch (const std::exception& error) {
-    console.log(LogLevel::error, std::string("internal error: ") + error.what() + "; please report it");
-    return kModelFailed;
-  }
+int run(int count, const char* const* words, Console& console) {
+  const auto request = read_command({words, words + count}, console);
+  if (!request) return kDone;
+  read_ahead(request->arguments);
+  return open_module()(count, words);
 }
 
 }  // namespace
@@ -115,7 +49,8 @@ int main(int count, char** words) {
   ::mallopt(M_MMAP_THRESHOLD, 1 << 30);
   ::mallopt(M_TRIM_THRESHOLD, 1 << 30);
   ptrun::tool::Console console;
-  const int code = ptrun::tool::guarded({words + 1, words + count}, console);
+  const int own = count > 0 ? 1 : 0;
+  const int code = ptrun::tool::guarded(console, [&] { return ptrun::tool::run(count - own, words + own, console); });
   // Everything is written; LibTorch's exit handlers would cost 50 ms more.
   ::_exit(code);
 }

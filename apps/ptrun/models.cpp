@@ -4,11 +4,7 @@
 #include "command.h"
 
 namespace ptrun::tool {
-namespace {
-
-std::vector<OptionGroup> options() { return {{"Models", {{"h,help", "", "This help"}}}}; }
-
-int run(const Arguments& arguments, Console& console) {
+int run_models(const Arguments& arguments, Console& console) {
   if (!arguments.words().empty()) throw UsageError(arguments.words().front() + ": ptrun models takes no words");
   const ModelTables& tables = builtin_models();
   std::string text = "Architectures (--arch) that weights files are recognised as:\n";
@@ -26,9 +22,5 @@ int run(const Arguments& arguments, Console& console) {
   console.write_result(text);
   return kDone;
 }
-
-}  // namespace
-
-const Command kModels = {"models", "list known architectures and published weights", "", "", options, run};
 
 }  // namespace ptrun::tool

@@ -6,6 +6,7 @@
 #include "predict_options.h"
 #include "progress.h"
 #include "ptrun/device.h"
+#include "ptrun/model.h"
 #include "ptrun/text.h"
 
 namespace ptrun::tool {
@@ -26,7 +27,7 @@ std::string skipped_text(const InputList& inputs) {
 InputList list(const Arguments& arguments, Console& console) {
   const SourceOptions options = source_options(arguments);
   if (options.sources.empty()) {
-    throw UsageError("no image was given; usage: ptrun predict " + std::string(kPredict.usage));
+    throw UsageError("no image was given; usage: ptrun predict " + std::string(command_named("predict").usage));
   }
   InputList inputs = exit_on_error(kUsage, [&] { return list_inputs(options); });
   const std::size_t skipped = inputs.skipped_count();
@@ -41,6 +42,20 @@ InputList list(const Arguments& arguments, Console& console) {
                 count_text(skipped, "name") + " in folders and globs skipped (" + skipped_text(inputs) + ")");
   }
   return inputs;
+}
+
+LoadOptions load_options(const Arguments& arguments) {
+  LoadOptions options;
+  options.architecture = arguments.text("arch").value_or("");
+  options.task = arguments.text("task").value_or("auto");
+  if (options.task == "auto") options.task.clear();
+  options.labels_file = arguments.text("labels").value_or("");
+  options.preset_name = arguments.text("preset").value_or("");
+  options.trust = arguments.has("trust");
+  options.trust_native_code = arguments.has("trust-native-code");
+  options.operator_libraries = arguments.all("op-library");
+  options.preset = preset_layer(arguments);
+  return options;
 }
 
 // One line when preprocessing was guessed, because the labels may then be wrong without any error.
@@ -126,7 +141,7 @@ int finish(const JobSummary& summary, const JobOptions& options, Console& consol
 
 int predict(const Arguments& arguments, Console& console) {
   if (arguments.words().empty()) {
-    throw UsageError("no model was given; usage: ptrun predict " + std::string(kPredict.usage));
+    throw UsageError("no model was given; usage: ptrun predict " + std::string(command_named("predict").usage));
   }
   JobOptions options = exit_on_error(kUsage, [&] { return job_options(arguments); });
   LoadOptions loading = exit_on_error(kUsage, [&] { return load_options(arguments); });
@@ -160,22 +175,6 @@ int predict(const Arguments& arguments, Console& console) {
 
 }  // namespace
 
-const Command kPredict = {"predict",
-                          "predict images, folders, globs or lists of them",
-                          "MODEL SOURCE... [-o FILE]... [options]",
-                          R"(SOURCE  an image; a folder (recursive, natural order); a quoted glob ('photos/**/*.jpg');
-        @list.txt (one path a line); - (paths on standard input). Names in folders that begin
-        with a dot are hidden. -- ends the options.
-
-Exit codes: 0 all images done; 1 some failed, each has its row; 2 wrong usage; 3 the model cannot
-be loaded or run; 4 output cannot be written; 5 device not available; 130 interrupted.
-
-Examples:
-  ptrun predict mobilenet_v2-b0353104.pth cat.jpg
-  ptrun predict model.pt photos/ -o results.jsonl -o results.csv
-  find photos -name '*.png' -print0 | ptrun predict model.pt - -0 --topk 1
-)",
-                          predict_option_groups,
-                          predict};
+int run_predict(const Arguments& arguments, Console& console) { return predict(arguments, console); }
 
 }  // namespace ptrun::tool

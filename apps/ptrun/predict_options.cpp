@@ -20,7 +20,7 @@ struct FieldHelp {
 constexpr FieldHelp kFields[] = {
     {"input_size", "input-size,img-size,imgsz", "224|224x320|3,224,224", "Pixels of the model's input, height x width",
      true},
-    {"resize_size", "resize-size", "N", "Short side before the crop, pixels", false},
+    {"resize_size", "resize-size", "N|auto", "Short side before the crop, pixels (auto: from crop-pct)", false},
     {"crop_pct", "crop-pct", "0.875", "Share of the resized image that the crop keeps", false},
     {"interpolation", "interpolation", "NAME", "nearest, box, bilinear, hamming, bicubic or lanczos", false},
     {"resize_mode", "resize-mode", "NAME", "shortest, stretch or letterbox", false},
@@ -29,9 +29,10 @@ constexpr FieldHelp kFields[] = {
     {"std", "std", "0.229,0.224,0.225", "Standard deviation of each channel, or one for all", true},
     {"rescale", "rescale", "NUMBER", "What a byte 0..255 is multiplied by before mean and std (1/255)", false},
     {"channel_order", "channel-order", "rgb|bgr", "Order of the model's channels", false},
-    {"pad_value", "pad-value", "0..255", "Colour around a letterboxed image", false},
-    {"antialias", "antialias", "true|false", "Average over all pixels when an image shrinks", false},
-    {"resize_backend", "resize-backend", "NAME", "Whose resize to follow: pillow, tensor or opencv", false},
+    {"pad_value", "pad-value", "0..255|mean", "Colour around a letterboxed image", false},
+    {"antialias", "antialias", "true|false", "Average over all pixels when an image shrinks; pillow always does",
+     false},
+    {"resize_backend", "resize-backend", "NAME", "Whose resize to follow: pillow or opencv", false},
     {"color", "color", "rgb", "Colour rule: Pillow's convert(\"RGB\")", false},
     {"exif", "exif", "apply|ignore", "EXIF orientation; torchvision and timm ignore it", false},
 };
@@ -148,22 +149,14 @@ SourceOptions source_options(const Arguments& arguments) {
   return options;
 }
 
-LoadOptions load_options(const Arguments& arguments) {
-  LoadOptions options;
-  options.architecture = arguments.text("arch").value_or("");
-  options.task = arguments.text("task").value_or("auto");
-  if (options.task == "auto") options.task.clear();
-  options.labels_file = arguments.text("labels").value_or("");
-  options.preset_name = arguments.text("preset").value_or("");
-  options.trust = arguments.has("trust");
-  options.trust_native_code = arguments.has("trust-native-code");
-  options.operator_libraries = arguments.all("op-library");
-  options.preset.source = "command line";
+PresetLayer preset_layer(const Arguments& arguments) {
+  PresetLayer layer;
+  layer.source = "command line";
   for (const std::string_view field : preset_field_names()) {
     const auto value = arguments.text(field_option_name(field));
-    if (value) set_preset_field(options.preset, field, *value);
+    if (value) set_preset_field(layer, field, *value);
   }
-  return options;
+  return layer;
 }
 
 JobOptions job_options(const Arguments& arguments) {

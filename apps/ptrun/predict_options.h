@@ -6,7 +6,7 @@
 
 #include "arguments.h"
 #include "ptrun/job.h"
-#include "ptrun/model.h"
+#include "ptrun/preset.h"
 
 namespace ptrun::tool {
 
@@ -14,7 +14,7 @@ std::vector<OptionGroup> predict_option_groups();
 
 // Throw UsageError, or Error(invalid_argument).
 SourceOptions source_options(const Arguments& arguments);
-LoadOptions load_options(const Arguments& arguments);
+PresetLayer preset_layer(const Arguments& arguments);
 JobOptions job_options(const Arguments& arguments);
 // Options that were given although a model of this task has no use for them.
 void refuse_unused_options(const Arguments& arguments, Task task);

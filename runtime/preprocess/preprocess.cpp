@@ -175,6 +175,10 @@ void check_preset(const Preset& preset) {
         ErrorCode::invalid_argument, "interpolation",
         preset_field_text(preset, "interpolation") +
             " was found, expected bilinear with resize_backend opencv; use --resize-backend pillow for the others");
+  if (!preset.antialias && preset.resize_backend == ResizeBackend::pillow)
+    throw Error(ErrorCode::invalid_argument, "antialias",
+                "false was found, but resize_backend pillow always antialiases; leave it true, or use --resize-backend "
+                "opencv, which never does");
   if (preset.input_height < 1 || preset.input_width < 1)
     throw Error(ErrorCode::invalid_argument, "input_size",
                 preset_field_text(preset, "input_size") + " is no size, expected at least 1x1");

@@ -161,7 +161,8 @@ bool parse(std::string_view text, Enum& out) {
 // What a field accepts, in words; empty when `value` is in its range.
 std::string out_of_range(std::string_view field, int value) {
   if (field == "resize_size")
-    return value >= 0 && value <= kMaxSide ? "" : "0 (from crop_pct) or at most " + std::to_string(kMaxSide);
+    return value >= 0 && value <= kMaxSide ? ""
+                                           : "1 to " + std::to_string(kMaxSide) + " pixels, or auto (from crop_pct)";
   if (field == "pad_value") return value >= -1 && value <= 255 ? "" : "0 to 255, or mean";
   return value >= 1 && value <= kMaxSide ? "" : "1 to " + std::to_string(kMaxSide) + " pixels";
 }
@@ -186,6 +187,7 @@ std::string out_of_range(std::string_view, Enum value) {
 }
 
 std::string expected_text(std::string_view field, int) {
+  if (field == "resize_size") return "a whole number of pixels, or auto (from crop_pct)";
   return field == "pad_value" ? "a whole number of 0 to 255, or mean" : "a whole number";
 }
 std::string expected_text(std::string_view, double) { return "a number"; }
@@ -197,10 +199,30 @@ std::string expected_text(std::string_view, Enum value) {
   return "one of " + choices(names_of(value));
 }
 
+// Values of a field that text calls by a name; their numbers mean nothing to a user and are refused.
+struct NamedValue {
+  std::string_view field;
+  std::string_view name;
+  int value;
+};
+constexpr std::array<NamedValue, 2> kNamedValues = {{{"pad_value", "mean", -1}, {"resize_size", "auto", 0}}};
+
 template <typename T>
 T read_field(std::string_view field, std::string_view text) {
   T value{};
-  if (field == "pad_value" && text == "mean") return static_cast<T>(-1);
+  if (!parse(text, value)) refuse(field, text, expected_text(field, value));
+  const std::string range = out_of_range(field, value);
+  if (!range.empty()) refuse(field, text, range);
+  return value;
+}
+template <>
+int read_field(std::string_view field, std::string_view text) {
+  int value = 0;
+  for (const NamedValue& named : kNamedValues) {
+    if (named.field != field) continue;
+    if (text == named.name) return named.value;
+    if (parse(text, value) && value == named.value) refuse(field, text, out_of_range(field, -2));
+  }
   if (!parse(text, value)) refuse(field, text, expected_text(field, value));
   const std::string range = out_of_range(field, value);
   if (!range.empty()) refuse(field, text, range);
@@ -330,6 +352,7 @@ void set_preset_field(PresetLayer& layer, std::string_view field, std::string_vi
 std::string preset_field_text(const Preset& preset, std::string_view field) {
   if (field == "input_size") return text_of(preset.input_height) + "x" + text_of(preset.input_width);
   if (field == "pad_value" && preset.pad_value < 0) return "mean";
+  if (field == "resize_size" && preset.resize_size == 0) return "auto";
   std::string text;
   visit_fields([&](std::string_view name, auto preset_member, auto) {
     if (name == field) text = text_of(preset.*preset_member);

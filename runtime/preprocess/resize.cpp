@@ -49,8 +49,9 @@ double filter_value(Interpolation filter, double x) {
 }
 
 // Pillow's precompute_coeffs and normalize_coeffs_8bpc for the needed part.
-void compute_weights(const ResizeAxis& axis, Interpolation filter, AxisWeights& out) {
-  if (out.axis == axis && out.filter == filter && !out.spans.empty()) return;
+void compute_weights(const ResizeAxis& axis, Interpolation filter, void (*prepare)(AxisWeights&), AxisWeights& out) {
+  if (out.axis == axis && out.filter == filter && out.prepare == prepare && !out.spans.empty()) return;
+  out.prepare = prepare;
   out.axis = axis;
   out.filter = filter;
   const double scale = static_cast<double>(axis.in) / axis.out;
@@ -87,6 +88,7 @@ void compute_weights(const ResizeAxis& axis, Interpolation filter, AxisWeights& 
       low[out.split_taps + k] = static_cast<std::int16_t>(weights[k] >> kResizeLowBits);
     }
   }
+  if (prepare != nullptr) prepare(out);
 }
 
 // Source pixel of each needed result pixel, -1 outside. Positions are summed up from 0 as Pillow does.
@@ -207,8 +209,8 @@ void resize_part(const std::uint8_t* in, const ResizeAxis& x, const ResizeAxis& 
     return;
   }
   if (filter == Interpolation::nearest) return nearest_part(in, x, y, scratch, out, out_stride);
-  if (change_x) compute_weights(x, filter, scratch.horizontal);
-  if (change_y) compute_weights(y, filter, scratch.vertical);
+  if (change_x) compute_weights(x, filter, scratch.kernel->prepare_horizontal, scratch.horizontal);
+  if (change_y) compute_weights(y, filter, scratch.kernel->prepare_vertical, scratch.vertical);
   if (change_x && change_y && vertical_first(x, y))
     vertical_then_horizontal(in, x, y, scratch, out, out_stride);
   else

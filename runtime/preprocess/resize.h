@@ -37,6 +37,16 @@ struct AxisWeights {
   // The same weights in two parts of 16 bits each (resize_kernels.h), padded with zeros to whole groups.
   std::vector<std::int16_t> split;  // [axis.count][2][split_taps], low then high
   std::size_t split_taps = 0;
+  // What the kernel's prepare_horizontal() and prepare_vertical() make of the weights.
+  struct Group {
+    int first = 0;           // source pixel
+    int pixels = 0;          // of the result
+    int steps = 0;           // through `packed`
+    std::size_t packed = 0;  // where its part begins
+  };
+  void (*prepare)(AxisWeights&) = nullptr;  // the one that was called
+  std::vector<Group> groups;
+  std::vector<std::uint8_t> packed;
   std::vector<double> work;
 };
 

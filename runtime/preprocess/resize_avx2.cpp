@@ -136,7 +136,7 @@ PTRUN_AVX2 void vertical(const std::uint8_t* in, std::size_t stride, const AxisW
 
 }  // namespace
 
-const ResizeKernel kResizeAvx2 = {"avx2", usable, horizontal, vertical};
+const ResizeKernel kResizeAvx2 = {"avx2", usable, nullptr, nullptr, horizontal, vertical};
 
 }  // namespace ptrun
 

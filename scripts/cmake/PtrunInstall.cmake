@@ -36,6 +36,9 @@ else()
 endif()
 set_target_properties(ptrun_tool PROPERTIES INSTALL_RPATH "${ptrun_tool_rpath}")
 install(TARGETS ptrun_tool RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+# The commands, which the tool opens by this run path.
+set_target_properties(ptrun_tool_module PROPERTIES INSTALL_RPATH "$ORIGIN;${ptrun_libtorch_rpath}")
+install(TARGETS ptrun_tool_module LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}")
 
 install(EXPORT ptruntargets NAMESPACE ptrun:: DESTINATION "${package_dir}")
 configure_package_config_file("${PROJECT_SOURCE_DIR}/scripts/cmake/ptrun-config.cmake.in"

@@ -166,7 +166,7 @@ TEST_F(FailuresTest, AReaderThatClosesThePipeIsNoNews) {
       run_process({"/bin/bash", "-c", command, "bash", PTRUN_TOOL, kWeights, kPhotos, kDerived, path("err.txt")});
   const std::size_t newline = finished.out.find('\n');
   EXPECT_EQ(rows(finished.out.substr(0, newline)).size(), 1U);
-  EXPECT_EQ(finished.out.substr(newline + 1), "4\n");
+  EXPECT_EQ(finished.out.substr(newline + 1), "141\n");
   EXPECT_EQ(text_of(path("err.txt")), "");
 }
 

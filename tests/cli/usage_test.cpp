@@ -66,6 +66,31 @@ TEST_F(UsageTest, ValuesAreChecked) {
   expect_refused(predict({"x.jpg", "-0"}), 2, "expected the source -");
 }
 
+TEST_F(UsageTest, PresetErrorsNameTheOption) {
+  const std::string cat = kPhotos + "/cat.jpg";
+  expect_refused(predict({cat, "--resize-size", "0"}), 2,
+                 "--resize-size: \"0\" was found, expected 1 to 16384 pixels, or auto");
+  expect_refused(predict({cat, "--pad-value", "-1"}), 2, "--pad-value: \"-1\" was found, expected 0 to 255, or mean");
+  expect_refused(predict({cat, "--crop-pct", "3"}), 2, "--crop-pct: \"3\" was found");
+  // These two are found when the whole preset is there.
+  expect_refused(predict({cat, "--antialias", "false"}), 2, "--antialias: false was found, but resize_backend pillow");
+  expect_refused(predict({cat, "--resize-backend", "tensor"}), 2, "--resize-backend: tensor is not in this build");
+  EXPECT_THAT(run({"predict", "--help"}).out, testing::Not(HasSubstr("tensor or")));
+}
+
+// Help and wrong usage must not wait for LibTorch: without its module the program still answers them.
+TEST_F(UsageTest, HelpAndUsageNeedNoEngine) {
+  const fs::path alone = root_ / "ptrun";
+  fs::copy_file(PTRUN_TOOL, alone);
+  const auto run_alone = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), alone.string());
+    return run_process(words);
+  };
+  EXPECT_EQ(run_alone({"predict", "--help"}).code, 0);
+  expect_refused(run_alone({"predict", "m.pt", "x.jpg", "--topk", "0"}), 2, "--topk: ");
+  expect_refused(run_alone({"predict", "m.pt", "x.jpg", "--mean", "1,2"}), 2, "--mean: ");
+}
+
 TEST_F(UsageTest, ListsAreOneWord) {
   expect_refused(predict({"--mean", "0.485", "0.456", "0.406", "x.jpg"}), 2,
                  "0.456: a number was found after --mean, expected an image, folder or option; lists are one word: "

@@ -37,7 +37,8 @@ enum class ColorRule { rgb };           // Pillow's convert("RGB"): alpha droppe
 struct Preset {
   int input_height = 224;  // pixels
   int input_width = 224;
-  // Short side before the crop, pixels. 0: from crop_pct, floor(input_size / crop_pct) on each side, as timm does.
+  // Short side before the crop, pixels. 0 (text: "auto"): from crop_pct, floor(input_size / crop_pct) on each side, as
+  // timm does.
   int resize_size = 0;
   double crop_pct = 0.875;  // (0, 1]
   Interpolation interpolation = Interpolation::bilinear;
@@ -48,7 +49,7 @@ struct Preset {
   double rescale = 1.0 / 255.0;  // uint8 0..255 times this, before mean and std
   ChannelOrder channel_order = ChannelOrder::rgb;
   int pad_value = 114;    // 0..255, all channels; -1: the mean, as timm pads (text: "mean")
-  bool antialias = true;  // Pillow always antialiases: no effect with resize_backend pillow, as in torchvision
+  bool antialias = true;  // Pillow always antialiases: false is refused with resize_backend pillow
   ResizeBackend resize_backend = ResizeBackend::pillow;
   ExifRule exif = ExifRule::apply;
   ColorRule color = ColorRule::rgb;
@@ -94,9 +95,9 @@ struct ResolvedPreset {
 PTRUN_API ResolvedPreset resolve_preset(const std::vector<PresetLayer>& layers);
 
 // Sets one field from text: `field` is a name from preset_field_names(), `value` as on the command line
-// ("0.485,0.456,0.406", "bicubic", "1/255"; "input_size" sets both sides: "224", "224x320" (height x width) or
-// "3,224,224"; "mean" and "std" accept one number for all channels). Throws invalid_argument naming both, with what
-// would be accepted.
+// ("0.485,0.456,0.406", "bicubic", "1/255"; what means something else than its number has a name, "auto", "mean";
+// "input_size" sets both sides: "224", "224x320" (height x width) or "3,224,224"; "mean" and "std" accept one number
+// for all channels). Throws invalid_argument naming both, with what would be accepted.
 PTRUN_API void set_preset_field(PresetLayer& layer, std::string_view field, std::string_view value);
 
 // The field's value as text that set_preset_field accepts. Throws invalid_argument for an unknown field.

@@ -135,7 +135,9 @@ TEST(Preset, BadValuesAreRefusedWithWhatIsAccepted) {
   EXPECT_THAT(refusal("pad_value", "256"), HasSubstr("0 to 255"));
   EXPECT_THAT(refusal("rescale", "1/0"), HasSubstr("a number"));
   EXPECT_THAT(refusal("antialias", "maybe"), HasSubstr("true, false"));
-  EXPECT_THAT(refusal("resize_size", "-5"), HasSubstr("crop_pct"));
+  for (const char* value : {"-5", "0", "-1", "99999", "x"})
+    EXPECT_THAT(refusal("resize_size", value), HasSubstr("auto (from crop_pct)")) << value;
+  for (const char* value : {"-1", "-2", "x"}) EXPECT_THAT(refusal("pad_value", value), HasSubstr("or mean")) << value;
   EXPECT_THAT(refusal("interpolaton", "bicubic"), HasSubstr("did you mean interpolation?"));
   EXPECT_THAT(refusal("zzz", "1"), HasSubstr("expected one of input_size"));
   EXPECT_THROW(preset_field_text({}, "zzz"), Error);

@@ -1,0 +1,67 @@
+// What the commands say about themselves. Nothing here needs the engine: help and wrong usage are answered at once.
+#include "command.h"
+#include "predict_options.h"
+#include "ptrun/text.h"
+
+namespace ptrun::tool {
+namespace {
+
+std::vector<OptionGroup> inspect_options() {
+  return {{"Inspect",
+           {{"json", "", "One JSON object, schema 1, with every tensor"},
+            {"verify", "", "Read every record and check its CRC"},
+            {"tensors", "", "List all tensors"},
+            {"h,help", "", "This help"}}}};
+}
+
+std::vector<OptionGroup> models_options() { return {{"Models", {{"h,help", "", "This help"}}}}; }
+std::vector<OptionGroup> devices_options() { return {{"Devices", {{"h,help", "", "This help"}}}}; }
+
+void check_predict(const Arguments& arguments) {
+  if (arguments.words().empty()) return;  // the command says what is missing
+  source_options(arguments);
+  job_options(arguments);
+  preset_layer(arguments);
+}
+
+constexpr const char* kPredictNotes =
+    R"(SOURCE  an image; a folder (recursive, natural order); a quoted glob ('photos/**/*.jpg');
+        @list.txt (one path a line, relative to the folder that ptrun runs in); - (paths on
+        standard input). Names in folders that begin with a dot are hidden. -- ends the options.
+
+Exit codes: 0 all images done; 1 some failed, each has its row; 2 wrong usage; 3 the model cannot
+be loaded or run; 4 output cannot be written; 5 device not available; 130 interrupted; 141 the
+reader of standard output has gone (head).
+
+Examples:
+  ptrun predict mobilenet_v2-b0353104.pth cat.jpg
+  ptrun predict model.pt photos/ -o results.jsonl -o results.csv
+  find photos -name '*.png' -print0 | ptrun predict model.pt - -0 --topk 1
+)";
+
+}  // namespace
+
+const std::vector<Command>& commands() {
+  static const std::vector<Command> kCommands = {
+      {"predict", "predict images, folders, globs or lists of them", "MODEL SOURCE... [-o FILE]... [options]",
+       kPredictNotes, predict_option_groups, check_predict},
+      {"inspect", "say what a model file is, without running anything from it", "MODEL [--json] [--verify]",
+       "Exit code 0 whenever the file was recognised, also when it cannot run.\n", inspect_options, nullptr},
+      {"models", "list known architectures and published weights", "", "", models_options, nullptr},
+      {"devices", "list what a model can run on here", "", "", devices_options, nullptr},
+  };
+  return kCommands;
+}
+
+const Command& command_named(const std::string& name) {
+  std::vector<std::string> names;
+  for (const Command& command : commands()) {
+    if (name == command.name) return command;
+    names.emplace_back(command.name);
+  }
+  const std::string nearest = nearest_match(name, names);
+  throw UsageError(printable(name) + ": no such command" +
+                   (nearest.empty() ? "; ptrun --help lists them" : "; did you mean " + nearest + "?"));
+}
+
+}  // namespace ptrun::tool

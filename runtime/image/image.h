@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,8 +32,19 @@ struct DecodeLimits {
   std::uint64_t jpeg_scan_pixels = 2'000'000'000;
 };
 
+// Pixels [left, left + width) x [top, top + height) of a picture.
+struct Region {
+  int left = 0;
+  int top = 0;
+  int width = 0;
+  int height = 0;
+};
+
 struct DecodeOptions {
   DecodeLimits limits;
+  // What the caller will read of an upright picture of the given size; empty: all of it. Pixels outside may then hold
+  // anything, those inside are what they would be without it, and so is every error.
+  std::function<Region(int width, int height)> region;
   ExifRule exif = ExifRule::apply;
   ColorRule color = ColorRule::rgb;
 };

@@ -89,6 +89,19 @@ class JpegReader {
     return jpeg_read_scanlines(&info_, rows, count) > 0 ? Result::done : Result::suspended;
   }
 
+  // Before the first row: decodes only the columns [left, left + width) from now on, or more of them: `left` and
+  // `width` become those that rows hold.
+  Result crop_columns(unsigned& left, unsigned& width) {
+    if (setjmp(jump_) != 0) return Result::failed;  // NOLINT: see the class
+    jpeg_crop_scanline(&info_, &left, &width);
+    return Result::done;
+  }
+
+  Result skip_rows(unsigned count) {
+    if (setjmp(jump_) != 0) return Result::failed;  // NOLINT: see the class
+    return jpeg_skip_scanlines(&info_, count) == count ? Result::done : Result::suspended;
+  }
+
   const jpeg_decompress_struct& info() const { return info_; }
   int row() const { return static_cast<int>(info_.output_scanline); }
   std::string message() const { return message_.data(); }
@@ -177,6 +190,47 @@ void check_scans(JpegReader& reader, const DecodeLimits& limits) {
        "; the file is truncated");
 }
 
+// Rows up to `end`, which hold the columns from `left` on.
+struct Part {
+  unsigned left = 0;
+  unsigned end = 0;
+};
+
+// Leaves out what the caller does not read, where that changes neither a pixel nor an error: one scan, no turn, and an
+// end marker, before which libjpeg never runs out of bytes.
+Part start_part(JpegReader& reader, const DecodeOptions& options, int orientation) {
+  using Result = JpegReader::Result;
+  const jpeg_decompress_struct& info = reader.info();
+  const Part whole = {0, info.image_height};
+  const bool turned = options.exif == ExifRule::apply && orientation != 1;
+  if (!options.region || turned || info.num_components == 4 || reader.multiple_scans()) return whole;
+  if (reader.rest().rfind("\xFF\xD9") == std::string_view::npos) return whole;
+  const Region region = options.region(static_cast<int>(info.image_width), static_cast<int>(info.image_height));
+  // The outermost column and row are made without a neighbour, so there is one block of the coarsest channel more.
+  const auto margin_x = static_cast<unsigned>(info.max_h_samp_factor * DCTSIZE);
+  const auto margin_y = static_cast<unsigned>(info.max_v_samp_factor * DCTSIZE);
+  const auto before = [](int at, unsigned margin) {
+    return at > 0 ? std::max(static_cast<unsigned>(at), margin) - margin : 0;
+  };
+  const auto after = [](int at, unsigned margin, unsigned size) {
+    return std::min(static_cast<unsigned>(std::max(at, 0)) + margin, size);
+  };
+  unsigned left = before(region.left, margin_x);
+  unsigned width = after(region.left + region.width, margin_x, info.image_width) - left;
+  const unsigned top = before(region.top, margin_y) / margin_y * margin_y;
+  const unsigned end = after(region.top + region.height, 0, info.image_height);
+  if (region.width <= 0 || region.height <= 0) return whole;
+  if (width + margin_x < info.image_width) {
+    if (const Result result = reader.crop_columns(left, width); result != Result::done) fail_at(reader, result);
+  } else {
+    left = 0;
+  }
+  if (top > 0) {
+    if (const Result result = reader.skip_rows(top); result != Result::done) fail_at(reader, result);
+  }
+  return {left, end};
+}
+
 }  // namespace
 
 bool is_jpeg(std::string_view bytes) { return bytes.substr(0, 3) == "\xFF\xD8\xFF"; }
@@ -197,15 +251,17 @@ void decode_jpeg(std::string_view bytes, const DecodeOptions& options, Pixels& o
   std::uint8_t* rgb = prepare(out, info.image_width, info.image_height, options.limits);
   if (const Result result = reader.start(options.limits.jpeg_scans); result != Result::done) fail_at(reader, result);
 
+  const Part part = start_part(reader, options, out.exif_orientation);
   const std::size_t stride = std::size_t{info.image_width} * 3;
   const bool cmyk = info.num_components == 4;
   if (cmyk) out.scratch.resize(std::size_t{info.image_width} * 4);
   std::array<std::uint8_t*, 16> rows{};
-  while (info.output_scanline < info.image_height) {
+  while (info.output_scanline < part.end) {
     const std::size_t first = info.output_scanline;
     const auto count =
         static_cast<unsigned>(cmyk ? 1 : std::min<std::size_t>(rows.size(), std::size_t{info.image_height} - first));
-    for (std::size_t i = 0; i < count; ++i) rows.at(i) = cmyk ? out.scratch.data() : rgb + (first + i) * stride;
+    for (std::size_t i = 0; i < count; ++i)
+      rows.at(i) = cmyk ? out.scratch.data() : rgb + (first + i) * stride + std::size_t{part.left} * 3;
     if (const Result result = reader.read_rows(rows.data(), count); result != Result::done) fail_at(reader, result);
     if (cmyk) cmyk_to_rgb(out.scratch.data(), info.image_width, true, rgb + first * stride);
   }

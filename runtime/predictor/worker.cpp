@@ -55,6 +55,10 @@ class Worker {
     decode_options_.limits.pixels = shared.options.max_image_pixels;
     decode_options_.exif = preset_.exif;
     decode_options_.color = preset_.color;
+    if (!as_list_)
+      decode_options_.region = [&preset = preset_](int width, int height) {
+        return source_region(width, height, preset);
+      };
     waiting_.reserve(capacity_);
     outcomes_.reserve(capacity_);
     if (!as_list_) {

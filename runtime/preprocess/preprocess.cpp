@@ -217,6 +217,22 @@ Geometry resize_and_crop(const image::Pixels& pixels, const Preset& preset, Prep
   return geometry;
 }
 
+image::Region source_region(int width, int height, const Preset& preset) noexcept {
+  const image::Region whole = {0, 0, width, height};
+  // OpenCV has no box: it makes the whole result.
+  if (preset.resize_backend != ResizeBackend::pillow) return whole;
+  try {
+    const Plan plan = make_plan(width, height, preset);
+    const Part x = visible_part(width, plan.width, plan.left, preset.input_width);
+    const Part y = visible_part(height, plan.height, plan.top, preset.input_height);
+    const auto [left, right] = resize_source(x.axis, preset.interpolation);
+    const auto [top, bottom] = resize_source(y.axis, preset.interpolation);
+    return {left, top, right - left, bottom - top};
+  } catch (const Error&) {
+    return whole;
+  }
+}
+
 Geometry preprocess(const image::Pixels& pixels, const Preset& preset, PreprocessScratch& scratch, float* row) {
   const Geometry geometry = resize_and_crop(pixels, preset, scratch);
   update_table(preset, scratch.table);

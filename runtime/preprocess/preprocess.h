@@ -35,6 +35,10 @@ Geometry preprocess(const image::Pixels& pixels, const Preset& preset, Preproces
 // The same up to the crop: [input_height, input_width, 3] bytes, in scratch.resized.
 Geometry resize_and_crop(const image::Pixels& pixels, const Preset& preset, PreprocessScratch& scratch);
 
+// The part of a `width` x `height` image that the two above read, a pixel or two more at most. Never throws: an image
+// that they refuse is wanted whole.
+image::Region source_region(int width, int height, const Preset& preset) noexcept;
+
 // For a module that prepares its input itself: rescale and channel order only, size unchanged.
 // `chw` has 3 * height * width floats, values 0..1.
 Geometry to_unit_chw(const image::Pixels& pixels, const Preset& preset, float* chw);

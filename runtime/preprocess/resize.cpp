@@ -217,4 +217,13 @@ void resize_part(const std::uint8_t* in, const ResizeAxis& x, const ResizeAxis& 
     horizontal_then_vertical(in, x, y, scratch, out, out_stride);
 }
 
+std::pair<int, int> resize_source(const ResizeAxis& axis, Interpolation filter) {
+  const double scale = static_cast<double>(axis.in) / axis.out;
+  const double support = support_of(filter) * std::max(scale, 1.0) + 1;
+  const double first = std::floor(axis.first * scale - support);
+  const double last = std::ceil((static_cast<double>(axis.first) + axis.count) * scale + support);
+  return {static_cast<int>(std::clamp(first, 0.0, static_cast<double>(axis.in))),
+          static_cast<int>(std::clamp(last, 0.0, static_cast<double>(axis.in)))};
+}
+
 }  // namespace ptrun

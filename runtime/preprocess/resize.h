@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "preprocess/resize_kernels.h"
@@ -65,5 +66,8 @@ struct ResizeScratch {
 // be 0.
 void resize_part(const std::uint8_t* in, const ResizeAxis& x, const ResizeAxis& y, Interpolation filter,
                  ResizeScratch& scratch, std::uint8_t* out, std::size_t out_stride);
+
+// First and one past the last source pixel that the needed part of a side may read, a pixel more on each end.
+std::pair<int, int> resize_source(const ResizeAxis& axis, Interpolation filter);
 
 }  // namespace ptrun

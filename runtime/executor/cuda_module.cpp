@@ -41,14 +41,16 @@ const CudaModule* cuda_module(std::string& why) {
   return opened.module;
 }
 
-std::unique_ptr<Plan> make_cuda_plan(const Module& module, const Device& device) {
+std::unique_ptr<Plan> make_cuda_plan(const Module& module, const PlanRequest& request) {
   std::string why;
   const CudaModule* cuda = cuda_module(why);
-  if (cuda == nullptr) throw Error(ErrorCode::device_unavailable, to_string(device), why + "; use --device cpu");
+  if (cuda == nullptr) {
+    throw Error(ErrorCode::device_unavailable, to_string(request.device), why + "; use --device cpu");
+  }
   GraphModule here = std::get<GraphModule>(module);
   here.graph = here.graph->copy();
-  torchscript::retarget_devices(*here.graph, device);
-  return cuda->make_plan(here, device);
+  torchscript::retarget_devices(*here.graph, request.device);
+  return cuda->make_plan(here, request.device);
 }
 
 }  // namespace ptrun

@@ -26,6 +26,6 @@ bool gpu_present();
 // Opens the module beside libptrun.so. Null when it is not installed or cannot be loaded, with the reason in `why`.
 const CudaModule* cuda_module(std::string& why);
 
-std::unique_ptr<Plan> make_cuda_plan(const Module& module, const Device& device);
+std::unique_ptr<Plan> make_cuda_plan(const Module& module, const PlanRequest& request);
 
 }  // namespace ptrun

@@ -2,9 +2,15 @@
 
 #include <ATen/ATen.h>
 
+#include <future>
+#include <system_error>
+#include <thread>
+
 #include "core/text.h"
 #include "executor/batch.h"
+#include "executor/openmp.h"
 #include "executor/plan.h"
+#include "executor/trial.h"
 #include "graph/dtype.h"
 #include "graph/failure_text.h"
 #include "ptrun/error.h"
@@ -28,7 +34,7 @@ const PlanKind& choose_plan(const Model& model, const ExecutorOptions& options) 
   const Precision precision = options.precision == Precision::automatic ? Precision::fp32 : options.precision;
   std::vector<std::string> precisions;
   for (const PlanKind& kind : plan_kinds()) {
-    if (kind.device != options.device.kind || !kind.accepts(model.impl().module)) continue;
+    if (kind.on_trial || kind.device != options.device.kind || !kind.accepts(model.impl().module)) continue;
     if (kind.precision == precision) return kind;
     precisions.emplace_back(name_of(kind.precision));
   }
@@ -40,6 +46,18 @@ const PlanKind& choose_plan(const Model& model, const ExecutorOptions& options) 
   throw Error(ErrorCode::unsupported, std::string("precision ") + name_of(options.precision),
               "this build has no plan for it on " + to_string(options.device) + ", there is " + join_some(precisions) +
                   "; use --precision " + precisions.front());
+}
+
+std::vector<const PlanKind*> kinds_on_trial(const Model& model, const ExecutorOptions& options) {
+  std::vector<const PlanKind*> kinds;
+  if (options.compile_height < 1 || options.compile_width < 1) return kinds;
+  if (model.signature().form != InputForm::batched_nchw) return kinds;
+  const Precision precision = options.precision == Precision::automatic ? Precision::fp32 : options.precision;
+  for (const PlanKind& kind : plan_kinds()) {
+    const bool serves = kind.on_trial && kind.device == options.device.kind && kind.precision == precision;
+    if (serves && kind.accepts(model.impl().module)) kinds.push_back(&kind);
+  }
+  return kinds;
 }
 
 // The batch size that the module allows nearest to the one asked for.
@@ -81,12 +99,50 @@ auto translated(const Model& model, const std::string& what, const Work& work) {
 
 struct Executor::Impl {
   Model model;
-  const PlanKind* kind;
-  int batch_size;
-  std::unique_ptr<Plan> plan;
+  const PlanKind* kind = nullptr;
+  int batch_size = 1;
+  std::unique_ptr<Plan> plan;  // of `kind`
+  // Decided on a thread of its own while the first images are decoded; invalid when nothing is on trial.
+  std::vector<std::int64_t> trial_shape;
+  std::shared_future<Winner> winner;
+  std::thread trial;
 
-  c10::IValue call(std::vector<c10::IValue> inputs) const {
-    return translated(model, "the model failed: ", [&] { return plan->run(std::move(inputs)); });
+  explicit Impl(const Model& given) : model(given) {}
+  ~Impl() {
+    if (trial.joinable()) trial.join();
+  }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+
+  // The plan on trial serves the shape it was checked with, and nothing else.
+  const Plan& plan_for(const at::Tensor& batch) const {
+    if (!winner.valid() || batch.sizes() != at::IntArrayRef(trial_shape)) return *plan;
+    const Winner& chosen = winner.get();
+    return chosen.plan ? *chosen.plan : *plan;
+  }
+
+  void start_trial(const ExecutorOptions& options, std::vector<const PlanKind*> kinds) {
+    trial_shape = {batch_size, 3, options.compile_height, options.compile_width};
+    auto work = [this, options, kinds = std::move(kinds)] {
+      set_own_openmp_threads(options.threads);
+      try {
+        const at::Tensor batch = typed(example_batch(trial_shape));
+        return choose({model, *kind, *plan, kinds, {options.device, {batch}}, options.log});
+      } catch (const std::exception&) {
+        return Winner();  // not even memory for an example
+      }
+    };
+    std::packaged_task<Winner()> task(std::move(work));
+    winner = task.get_future().share();
+    try {
+      trial = std::thread(std::move(task));
+    } catch (const std::system_error&) {
+      winner = {};  // no thread to be had
+    }
+  }
+
+  c10::IValue call(const Plan& chosen, std::vector<c10::IValue> inputs) const {
+    return translated(model, "the model failed: ", [&] { return chosen.run(std::move(inputs)); });
   }
 
   [[noreturn]] void refuse(const std::string& problem) const {
@@ -134,25 +190,34 @@ struct Executor::Impl {
 Executor::Executor(const Model& model, const ExecutorOptions& options) {
   const PlanKind& kind = choose_plan(model, options);
   const int batch_size = allowed_batch_size(model, options.batch_size);
-  impl_ = std::make_unique<Impl>(Impl{model, &kind, batch_size, nullptr});
-  impl_->plan = translated(model, std::string("cannot be prepared for plan ") + kind.name + ": ",
-                           [&] { return kind.make(model.impl().module, options.device); });
+  impl_ = std::make_unique<Impl>(model);
+  impl_->kind = &kind;
+  impl_->batch_size = batch_size;
+  impl_->plan = translated(model, std::string("cannot be prepared for plan ") + kind.name + ": ", [&] {
+    return kind.make(model.impl().module, {options.device, {}});
+  });
   if (options.log && batch_size != options.batch_size) {
     options.log(LogLevel::info, model.path() + ": runs at batch size " + std::to_string(batch_size) +
                                     ", which the model is fixed to, instead of " + std::to_string(options.batch_size));
   }
+  std::vector<const PlanKind*> kinds = kinds_on_trial(model, options);
+  if (!kinds.empty()) impl_->start_trial(options, std::move(kinds));
 }
 
 Executor::~Executor() = default;
 
-const char* Executor::plan_name() const noexcept { return impl_->kind->name; }
+const char* Executor::plan_name() const noexcept {
+  if (!impl_->winner.valid()) return impl_->kind->name;
+  const Winner& chosen = impl_->winner.get();
+  return chosen.kind != nullptr ? chosen.kind->name : impl_->kind->name;
+}
 int Executor::batch_size() const noexcept { return impl_->batch_size; }
 
 c10::IValue Executor::run(const at::Tensor& batch) const {
   impl_->check_batch(batch);
   const std::int64_t count = batch.size(0);
   const at::Tensor padded = pad_batch(impl_->typed(batch), impl_->batch_size);
-  return cut_batch(impl_->call({padded}), impl_->batch_size, count);
+  return cut_batch(impl_->call(impl_->plan_for(padded), {padded}), impl_->batch_size, count);
 }
 
 c10::IValue Executor::run_list(const std::vector<at::Tensor>& images) const {
@@ -165,7 +230,7 @@ c10::IValue Executor::run_list(const std::vector<at::Tensor>& images) const {
     }
     list.push_back(impl_->typed(image));
   }
-  return impl_->call({list});
+  return impl_->call(*impl_->plan, {list});
 }
 
 }  // namespace ptrun

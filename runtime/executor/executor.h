@@ -23,12 +23,18 @@ struct ExecutorOptions {
   Device device;
   Precision precision = Precision::fp32;
   int batch_size = 1;  // images a call; a smaller batch is padded to it
+  // Height and width of every image, where the job has enough images to pay for plans that are compiled for one shape
+  // (0.2 to 1.5 s of one CPU, on a thread of their own); 0: such plans are not tried.
+  int compile_height = 0;
+  int compile_width = 0;
+  int threads = 1;  // OpenMP threads of the threads that will call run
   LogCallback log;
 };
 
 // Thread rule: immutable after construction, any thread may run. Does not change the OpenMP thread count of the
-// caller. Throws model_failed naming the model when the module throws, invalid_argument for inputs that the
-// signature does not allow, unsupported for a precision that the device has no plan for.
+// caller. The first run waits until the plan is decided; it stays the same for every run. Throws model_failed naming
+// the model when the module throws, invalid_argument for inputs that the signature does not allow, unsupported for a
+// precision that the device has no plan for.
 class Executor {
  public:
   Executor(const Model& model, const ExecutorOptions& options);
@@ -40,7 +46,8 @@ class Executor {
   // For InputForm::list_chw: tensors [3, H, W] float32 of any sizes.
   c10::IValue run_list(const std::vector<at::Tensor>& images) const;
 
-  const char* plan_name() const noexcept;  // "plain", "script", "native", "cuda_eager"
+  // "plain", "cpu_onednn", "script", "native", "cuda_eager". Waits until the plan is decided.
+  const char* plan_name() const noexcept;
   // The batch size that is really used: the one asked for, or the one that the module was fixed to.
   int batch_size() const noexcept;
 

@@ -6,6 +6,7 @@ namespace ptrun {
 
 const std::vector<PlanKind>& plan_kinds() {
   static const std::vector<PlanKind> kKinds = {
+      {"cpu_onednn", Device::Kind::cpu, Precision::fp32, accepts_graph, make_onednn_plan, true},
       {"plain", Device::Kind::cpu, Precision::fp32, accepts_graph, make_plain_plan},
       {"script", Device::Kind::cpu, Precision::fp32, accepts_script, make_script_plan},
       {"native", Device::Kind::cpu, Precision::fp32, accepts_native, make_native_plan},

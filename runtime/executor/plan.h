@@ -20,24 +20,35 @@ class Plan {
   virtual c10::IValue run(std::vector<c10::IValue> inputs) const = 0;
 };
 
+struct PlanRequest {
+  Device device;
+  // For kinds on trial: inputs of the shapes that the plan is for, made-up values.
+  std::vector<c10::IValue> example;
+};
+
 struct PlanKind {
   const char* name;
   Device::Kind device;
   Precision precision;
   bool (*accepts)(const Module& module);
-  std::unique_ptr<Plan> (*make)(const Module& module, const Device& device);
+  // Null where a kind on trial cannot serve this module. Throws what LibTorch throws.
+  std::unique_ptr<Plan> (*make)(const Module& module, const PlanRequest& request);
+  // On trial: made for one input shape, for jobs that pay for the making, and taken only when it gives the numbers of
+  // the first kind that is not on trial, in less time (trial.h).
+  bool on_trial = false;
 };
 
-// In order of preference: the first that accepts device, precision and module is taken.
+// In order of preference: the first not on trial that accepts device, precision and module is taken.
 const std::vector<PlanKind>& plan_kinds();
 
 bool accepts_graph(const Module& module);
-std::unique_ptr<Plan> make_plain_plan(const Module& module, const Device& device);
+std::unique_ptr<Plan> make_plain_plan(const Module& module, const PlanRequest& request);
+std::unique_ptr<Plan> make_onednn_plan(const Module& module, const PlanRequest& request);
 bool accepts_script(const Module& module);
-std::unique_ptr<Plan> make_script_plan(const Module& module, const Device& device);
+std::unique_ptr<Plan> make_script_plan(const Module& module, const PlanRequest& request);
 
 bool accepts_native(const Module& module);
-std::unique_ptr<Plan> make_native_plan(const Module& module, const Device& device);
+std::unique_ptr<Plan> make_native_plan(const Module& module, const PlanRequest& request);
 
 // Why `module` cannot run on a GPU ("its operator torchvision::nms has no CUDA kernel here"); empty when it can.
 std::string why_not_cuda(const Module& module);

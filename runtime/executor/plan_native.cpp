@@ -29,7 +29,7 @@ class NativePlan : public Plan {
 
 bool accepts_native(const Module& module) { return std::holds_alternative<NativeModule>(module); }
 
-std::unique_ptr<Plan> make_native_plan(const Module& module, const Device& /*device*/) {
+std::unique_ptr<Plan> make_native_plan(const Module& module, const PlanRequest& /*request*/) {
   return std::make_unique<NativePlan>(std::get<NativeModule>(module));
 }
 

@@ -25,7 +25,7 @@ class PlainPlan : public Plan {
 
 bool accepts_graph(const Module& module) { return std::holds_alternative<GraphModule>(module); }
 
-std::unique_ptr<Plan> make_plain_plan(const Module& module, const Device& /*device*/) {
+std::unique_ptr<Plan> make_plain_plan(const Module& module, const PlanRequest& /*request*/) {
   return std::make_unique<PlainPlan>(std::get<GraphModule>(module));
 }
 

@@ -30,7 +30,7 @@ class ScriptPlan : public Plan {
 
 bool accepts_script(const Module& module) { return std::holds_alternative<ScriptModule>(module); }
 
-std::unique_ptr<Plan> make_script_plan(const Module& module, const Device& /*device*/) {
+std::unique_ptr<Plan> make_script_plan(const Module& module, const PlanRequest& /*request*/) {
   return std::make_unique<ScriptPlan>(std::get<ScriptModule>(module));
 }
 

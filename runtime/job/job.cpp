@@ -66,7 +66,6 @@ JobSummary run_job(const Model& model, const InputList& inputs, const JobOptions
   summary.batch_size = predictor.batch_size();
   summary.workers = predictor.workers();
   summary.threads_per_worker = predictor.threads_per_worker();
-  summary.plan = predictor.plan();
   const Clock::time_point start = Clock::now();
   ProgressReport progress(options, summary, start);
   const std::size_t window = window_size(predictor);
@@ -106,6 +105,7 @@ JobSummary run_job(const Model& model, const InputList& inputs, const JobOptions
   outputs.finish(summary.succeeded + summary.failed == summary.total);
   summary.seconds = seconds_since(start);
   summary.times = predictor.times();
+  summary.plan = predictor.plan();  // not earlier: deciding it overlaps with the first decodes
   progress.now();
   return summary;
 }

@@ -24,6 +24,8 @@ constexpr std::size_t kManyImages = 32;
 // CPU time of an image on two cores, batch 1, 2, 4 and 8: MobileNetV2 19.0, 18.6, 21.9 and 26.3 ms, ResNet-50 103, 98,
 // 98 and 120 ms. Two also wastes least on the padded tail and holds least memory.
 constexpr int kThroughputBatch = 2;
+// From this many images on, compiling a plan for their shape pays.
+constexpr std::size_t kCompiledFrom = 64;
 constexpr int kLargestBatch = 4096;
 constexpr int kMostWorkers = 1024;
 constexpr double kLargestSlots = 8.0 * (1ULL << 30U);  // bytes of input tensors, all workers together
@@ -34,12 +36,13 @@ void check_range(const char* field, long long value, long long first, long long 
               std::to_string(value) + " was given, expected " + std::to_string(first) + " to " + std::to_string(last));
 }
 
-void check_options(const PredictOptions& options) {
+const PredictOptions& checked(const PredictOptions& options) {
   check_range("batch_size", options.batch_size, 0, kLargestBatch);
   check_range("workers", options.workers, 0, kMostWorkers);
   check_range("threads_per_worker", options.threads_per_worker, 0, kMostWorkers);
   check_range("topk", options.topk, 1, 1'000'000);
   check_range("max_detections", options.max_detections, 1, 1'000'000);
+  return options;
 }
 
 // Depends on the model and the number of images only, so that the same job gives the same bytes with any workers.
@@ -95,10 +98,10 @@ std::vector<std::string> image_extensions() {
 struct Predictor::Impl {
   Impl(const Model& given_model, const PredictOptions& given_options)
       : model(given_model),
-        options(given_options),
-        executor(model, executor_options(model, options)),
-        head(make_task(model, options)),
+        options(checked(given_options)),
         plan(plan_threads({usable_cpus(), options.expected_images, options.workers, options.threads_per_worker})),
+        executor(model, executor_options(model, options, plan)),
+        head(make_task(model, options)),
         queue(2 * static_cast<std::size_t>(plan.workers) * static_cast<std::size_t>(executor.batch_size())),
         shared{model, options, executor, *head, queue, plan.threads_per_worker, {}, {}} {
     check_slots();
@@ -132,8 +135,7 @@ struct Predictor::Impl {
                     "; use a smaller batch, input size or fewer workers");
   }
 
-  static ExecutorOptions executor_options(const Model& model, const PredictOptions& options) {
-    check_options(options);
+  static ExecutorOptions executor_options(const Model& model, const PredictOptions& options, const ThreadPlan& plan) {
     if (!model.signature().preprocesses_itself) check_preset(model.preset().values);
     check_input_size(model);
     if (model.signature().form == InputForm::named) {
@@ -145,6 +147,11 @@ struct Predictor::Impl {
     if (options.device == "auto") chosen.device = fit_device(model, chosen.device, options.log);
     chosen.precision = options.precision;
     chosen.batch_size = choose_batch_size(model, options);
+    chosen.threads = plan.threads_per_worker;
+    if (options.expected_images >= kCompiledFrom) {
+      chosen.compile_height = model.preset().values.input_height;
+      chosen.compile_width = model.preset().values.input_width;
+    }
     chosen.log = options.log;
     return chosen;
   }
@@ -161,9 +168,9 @@ struct Predictor::Impl {
 
   const Model model;
   const PredictOptions options;
+  const ThreadPlan plan;
   const Executor executor;
   const std::unique_ptr<TaskHead> head;
-  const ThreadPlan plan;
   RequestQueue queue;
   WorkerShared shared;
   std::vector<std::thread> threads;

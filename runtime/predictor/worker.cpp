@@ -14,7 +14,7 @@
 #include "core/text.h"
 #include "executor/executor.h"
 #include "image/image.h"
-#include "predictor/openmp.h"
+#include "executor/openmp.h"
 #include "predictor/pixels.h"
 #include "predictor/read_file.h"
 #include "preprocess/preprocess.h"

@@ -96,7 +96,7 @@ class PTRUN_API Predictor {
   int batch_size() const noexcept;
   int workers() const noexcept;
   int threads_per_worker() const noexcept;
-  // How the model is run: "plain", "script".
+  // How the model is run: "plain", "cpu_onednn", "script". Waits until that is decided, up to seconds for many images.
   const char* plan() const noexcept;
   StageTimes times() const;
 

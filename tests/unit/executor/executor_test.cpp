@@ -233,7 +233,7 @@ def forward(self, x: Tensor) -> Tensor:
 TEST(PlanKinds, NamesAreDistinctAndTheCpuRunsEveryForm) {
   std::vector<std::string> names;
   for (const PlanKind& kind : plan_kinds()) names.emplace_back(kind.name);
-  EXPECT_THAT(names, ::testing::ElementsAre("plain", "script", "native", "cuda_eager"));
+  EXPECT_THAT(names, ::testing::ElementsAre("cpu_onednn", "plain", "script", "native", "cuda_eager"));
 }
 
 Model parsed(const std::string& text) {

@@ -1,4 +1,4 @@
-#include "predictor/openmp.h"
+#include "executor/openmp.h"
 
 #include <ATen/Parallel.h>
 

@@ -1,0 +1,336 @@
+// The plans on trial against "plain", on networks that real files hold and on odd ones that must not crash.
+#include <ATen/ATen.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <torch/csrc/jit/ir/irparser.h>
+
+#include <thread>
+
+#include "executor/executor.h"
+#include "executor/plan.h"
+#include "executor/trial.h"
+
+namespace ptrun {
+namespace {
+
+// A model from the text of its graph; %wN are constants.
+Model parsed(const std::string& text, const std::vector<at::Tensor>& weights) {
+  auto graph = std::make_shared<torch::jit::Graph>();
+  std::unordered_map<std::string, torch::jit::Value*> names;
+  torch::jit::parseIR(text, graph.get(), names);
+  // Inputs after the first become the weights.
+  for (std::size_t i = weights.size(); i > 0; --i) {
+    const torch::jit::WithInsertPoint guard(*graph->nodes().begin());
+    graph->inputs()[i]->replaceAllUsesWith(graph->insertConstant(weights[i - 1]));
+    graph->eraseInput(i);
+  }
+  auto impl = std::make_shared<Model::Impl>();
+  impl->path = "odd.pt";
+  impl->module = GraphModule{graph};
+  Signature signature;
+  signature.inputs.push_back({});
+  signature.inputs.back().dimensions.resize(4);
+  for (Dimension& dimension : signature.inputs.back().dimensions) dimension.size = -1;
+  impl->signature = signature;
+  return Model(impl);
+}
+
+struct Odd {
+  const char* name;
+  const char* text;
+  std::vector<at::Tensor> weights;
+  std::int64_t height = 9;
+  std::int64_t width = 7;
+};
+
+at::Tensor weight(std::vector<std::int64_t> sizes) {
+  std::int64_t count = 1;
+  for (const std::int64_t size : sizes) count *= size;
+  return at::linspace(-1, 1, count).sin().reshape(sizes);
+}
+
+const std::vector<Odd>& odd_models() {
+  static const std::vector<Odd> kModels = {
+      {"conv, batch norm, relu, residual",
+       R"(
+graph(%x : Tensor, %w : Tensor, %g : Tensor, %b : Tensor, %m : Tensor, %v : Tensor, %u : Tensor):
+  %none : NoneType = prim::Constant()
+  %one : int[] = prim::Constant[value=[1, 1]]()
+  %zero : int[] = prim::Constant[value=[0, 0]]()
+  %groups : int = prim::Constant[value=1]()
+  %no : bool = prim::Constant[value=0]()
+  %eps : float = prim::Constant[value=0.001]()
+  %t = aten::conv2d(%x, %w, %none, %one, %one, %one, %groups)
+  %n = aten::batch_norm(%t, %g, %b, %m, %v, %no, %eps, %eps, %no)
+  %r = aten::relu(%n)
+  %c = aten::conv2d(%r, %u, %none, %one, %zero, %one, %groups)
+  %s = aten::add(%c, %r, %groups)
+  %y = aten::relu(%s)
+  return (%y))",
+       {weight({16, 3, 3, 3}), weight({16}).add(2), weight({16}), weight({16}), weight({16}).abs().add(0.5),
+        weight({16, 16, 1, 1})}},
+      {"lists of one number",
+       R"(
+graph(%x : Tensor, %w : Tensor, %b : Tensor):
+  %two : int[] = prim::Constant[value=[2]]()
+  %one : int[] = prim::Constant[value=[1]]()
+  %groups : int = prim::Constant[value=1]()
+  %three : int[] = prim::Constant[value=[3]]()
+  %empty : int[] = prim::Constant[value=annotate(List[int], [])]()
+  %no : bool = prim::Constant[value=0]()
+  %zero : int[] = prim::Constant[value=[0]]()
+  %t = aten::conv2d(%x, %w, %b, %two, %one, %one, %groups)
+  %y = aten::max_pool2d(%t, %three, %empty, %zero, %one, %no)
+  return (%y))",
+       {weight({4, 3, 3, 3}), weight({4})}},
+      {"depthwise, dilation, silu and squeeze-excite",
+       R"(
+graph(%x : Tensor, %w : Tensor, %d : Tensor, %e : Tensor, %b : Tensor):
+  %one : int[] = prim::Constant[value=[1, 1]]()
+  %two : int[] = prim::Constant[value=[2, 2]]()
+  %zero : int[] = prim::Constant[value=[0, 0]]()
+  %groups : int = prim::Constant[value=1]()
+  %eight : int = prim::Constant[value=8]()
+  %t = aten::conv2d(%x, %w, %b, %one, %one, %one, %groups)
+  %a = aten::silu(%t)
+  %f = aten::conv2d(%a, %d, %b, %one, %two, %two, %eight)
+  %h = aten::hardswish(%f)
+  %p = aten::adaptive_avg_pool2d(%h, %one)
+  %q = aten::conv2d(%p, %e, %b, %one, %zero, %one, %groups)
+  %s = aten::hardsigmoid(%q)
+  %y = aten::mul(%s, %h)
+  return (%y))",
+       {weight({8, 3, 3, 3}), weight({8, 1, 3, 3}), weight({8, 8, 1, 1}), weight({8})}},
+      {"transposed convolution and a dictionary of lists",
+       R"(
+graph(%x : Tensor, %w : Tensor, %b : Tensor):
+  %one : int[] = prim::Constant[value=[1, 1]]()
+  %two : int[] = prim::Constant[value=[2, 2]]()
+  %zero : int[] = prim::Constant[value=[0, 0]]()
+  %groups : int = prim::Constant[value=1]()
+  %key : str = prim::Constant[value="out"]()
+  %t = aten::conv_transpose2d(%x, %w, %b, %two, %one, %zero, %groups, %one)
+  %l : Tensor[] = prim::ListConstruct(%t, %x)
+  %y : Dict(str, Tensor[]) = prim::DictConstruct(%key, %l)
+  return (%y))",
+       {weight({3, 5, 3, 3}), weight({5})}},
+      {"a branch on the values",
+       R"(
+graph(%x : Tensor, %w : Tensor, %b : Tensor):
+  %one : int[] = prim::Constant[value=[1, 1]]()
+  %groups : int = prim::Constant[value=1]()
+  %none : NoneType = prim::Constant()
+  %s : Tensor = aten::sum(%x, %none)
+  %c : bool = aten::Bool(%s)
+  %y : Tensor = prim::If(%c)
+    block0():
+      %t : Tensor = aten::conv2d(%x, %w, %b, %one, %one, %one, %groups)
+      -> (%t)
+    block1():
+      %n : Tensor = aten::neg(%x)
+      -> (%n)
+  return (%y))",
+       {weight({2, 3, 3, 3}), weight({2})}},
+      {"a stride that is no constant",
+       R"(
+graph(%x : Tensor, %w : Tensor, %b : Tensor):
+  %dim : int = prim::Constant[value=1]()
+  %one : int[] = prim::Constant[value=[1, 1]]()
+  %groups : int = prim::Constant[value=1]()
+  %n : int = aten::size(%x, %dim)
+  %s : int[] = prim::ListConstruct(%n, %n)
+  %y = aten::conv2d(%x, %w, %b, %s, %one, %one, %groups)
+  return (%y))",
+       {weight({4, 3, 3, 3}), weight({4})}},
+      {"nothing of one pixel",
+       R"(
+graph(%x : Tensor, %w : Tensor, %b : Tensor):
+  %one : int[] = prim::Constant[value=[1, 1]]()
+  %zero : int[] = prim::Constant[value=[0, 0]]()
+  %groups : int = prim::Constant[value=1]()
+  %begin : int = prim::Constant[value=0]()
+  %t = aten::conv2d(%x, %w, %b, %one, %zero, %one, %groups)
+  %e = aten::slice(%t, %groups, %begin, %begin, %groups)
+  %l : Tensor[] = prim::ListConstruct(%t, %e)
+  %y = aten::cat(%l, %groups)
+  return (%y))",
+       {weight({4, 3, 1, 1}), weight({4})},
+       1,
+       1},
+      {"attention's linears with gelu, on tokens out of order",
+       R"(
+graph(%x : Tensor, %w : Tensor, %b : Tensor, %u : Tensor, %c : Tensor):
+  %two : int = prim::Constant[value=2]()
+  %one : int = prim::Constant[value=1]()
+  %end : int = prim::Constant[value=-1]()
+  %gelu : str = prim::Constant[value="none"]()
+  %f = aten::flatten(%x, %two, %end)
+  %t = aten::transpose(%f, %one, %two)
+  %a = aten::linear(%t, %w, %b)
+  %g = aten::gelu(%a, %gelu)
+  %l = aten::linear(%g, %u, %c)
+  %s = aten::add(%l, %t, %one)
+  %none : NoneType = prim::Constant()
+  %y = aten::softmax(%s, %end, %none)
+  return (%y))",
+       {weight({12, 3}), weight({12}), weight({3, 12}), weight({3})}},
+  };
+  return kModels;
+}
+
+const PlanKind& kind_named(const std::string& name) {
+  for (const PlanKind& kind : plan_kinds()) {
+    if (name == kind.name) return kind;
+  }
+  ADD_FAILURE() << name;
+  return plan_kinds().front();
+}
+
+std::vector<const PlanKind*> trial_kinds(Precision precision) {
+  std::vector<const PlanKind*> kinds;
+  for (const PlanKind& kind : plan_kinds()) {
+    if (kind.on_trial && kind.device == Device::Kind::cpu && kind.precision == precision) kinds.push_back(&kind);
+  }
+  return kinds;
+}
+
+TEST(TrialPlans, OddModelsGiveTheNumbersOfPlainOrAreDeclined) {
+  for (const Odd& odd : odd_models()) {
+    const Model model = parsed(odd.text, odd.weights);
+    const at::Tensor batch = example_batch({2, 3, odd.height, odd.width});
+    const auto plain = kind_named("plain").make(model.impl().module, {});
+    const c10::IValue expected = plain->run({batch});
+    for (const PlanKind* kind : trial_kinds(Precision::fp32)) {
+      const auto plan = kind->make(model.impl().module, {Device{}, {batch}});
+      if (!plan) continue;
+      for (int run = 0; run < 3; ++run) {
+        EXPECT_LT(difference(expected, plan->run({batch})), 1e-5) << odd.name << ", " << kind->name;
+      }
+      // Another shape is not what the plan was made for, and right all the same.
+      const at::Tensor other = example_batch({3, 3, odd.height + 2, odd.width + 5});
+      EXPECT_LT(difference(plain->run({other}), plan->run({other})), 1e-5) << odd.name << ", " << kind->name;
+    }
+  }
+}
+
+TEST(TrialPlans, TheFuserIsKeptFromWhatItDividesBy) {
+  const PlanKind& onednn = kind_named("cpu_onednn");
+  for (const Odd& odd : odd_models()) {
+    const Model model = parsed(odd.text, odd.weights);
+    const at::Tensor batch = example_batch({2, 3, odd.height, odd.width});
+    const bool made = onednn.make(model.impl().module, {Device{}, {batch}}) != nullptr;
+    const std::string name = odd.name;
+    const bool declined =
+        name == "a branch on the values" || name == "a stride that is no constant" || name == "nothing of one pixel";
+    EXPECT_EQ(made, !declined) << name;
+  }
+}
+
+TEST(TrialPlans, OnePlanServesTwoThreadsWithTheSameBits) {
+  const Odd& odd = odd_models().front();
+  const Model model = parsed(odd.text, odd.weights);
+  const at::Tensor batch = example_batch({2, 3, 64, 64});
+  for (const PlanKind* kind : trial_kinds(Precision::fp32)) {
+    const auto plan = kind->make(model.impl().module, {Device{}, {batch}});
+    ASSERT_NE(plan, nullptr);
+    const at::Tensor expected = plan->run({batch}).toTensor().clone();
+    std::vector<int> wrong(2, 0);
+    std::vector<std::thread> threads;
+    for (int& count : wrong) {
+      threads.emplace_back([&] {
+        for (int i = 0; i < 20; ++i) count += at::equal(plan->run({batch}).toTensor(), expected) ? 0 : 1;
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_THAT(wrong, ::testing::Each(0)) << kind->name;
+  }
+}
+
+class FixedPlan : public Plan {
+ public:
+  FixedPlan(at::Tensor result, int work, bool fails = false) : result_(std::move(result)), work_(work), fails_(fails) {}
+  c10::IValue run(std::vector<c10::IValue> /*inputs*/) const override {
+    if (fails_) throw std::runtime_error("no such kernel");
+    at::Tensor burnt = at::ones({64, 64});
+    for (int i = 0; i < work_; ++i) burnt = at::mm(burnt, burnt).clamp_max_(1);
+    return result_;
+  }
+
+ private:
+  at::Tensor result_;
+  int work_;
+  bool fails_;
+};
+
+TEST(Choose, WhatDisagreesThrowsOrIsSlowerIsDroppedWithALine) {
+  const Model model = parsed(odd_models().front().text, odd_models().front().weights);
+  const at::Tensor right = at::linspace(-3, 3, 10);
+  const FixedPlan reference(right, 400);
+  const auto always = [](const Module&) { return true; };
+  const PlanKind plain{"plain", Device::Kind::cpu, Precision::fp32, always, nullptr};
+  using Make = std::unique_ptr<Plan> (*)(const Module&, const PlanRequest&);
+  const auto kind = [&](const char* name, Make make) {
+    return PlanKind{name, Device::Kind::cpu, Precision::fp32, always, make, true};
+  };
+  using Made = std::unique_ptr<Plan>;
+  const PlanKind wrong = kind("wrong", [](const Module&, const PlanRequest&) -> Made {
+    return std::make_unique<FixedPlan>(at::linspace(-3, 3.01, 10), 1);
+  });
+  const PlanKind broken = kind("broken", [](const Module&, const PlanRequest&) -> Made {
+    return std::make_unique<FixedPlan>(at::linspace(-3, 3, 10), 1, true);
+  });
+  const PlanKind slow = kind("slow", [](const Module&, const PlanRequest&) -> Made {
+    return std::make_unique<FixedPlan>(at::linspace(-3, 3, 10), 1200);
+  });
+  const PlanKind none = kind("none", [](const Module&, const PlanRequest&) -> Made { return nullptr; });
+  const PlanKind fast = kind("fast", [](const Module&, const PlanRequest&) -> Made {
+    return std::make_unique<FixedPlan>(at::linspace(-3, 3, 10), 40);
+  });
+  std::vector<std::string> lines;
+  const LogCallback log = [&](LogLevel, const std::string& text) { lines.push_back(text); };
+  const PlanRequest request{Device{}, {at::zeros({1})}};
+  EXPECT_EQ(choose({model, plain, reference, {&wrong, &broken, &slow, &none}, request, log}).kind, nullptr);
+  EXPECT_THAT(lines, ::testing::ElementsAre(::testing::HasSubstr("plan wrong is not used: its numbers differ"),
+                                            ::testing::HasSubstr("plan broken is not used: no such kernel"),
+                                            ::testing::HasSubstr("plan slow takes"),
+                                            ::testing::HasSubstr("plan none does not serve")));
+  const Winner winner = choose({model, plain, reference, {&wrong, &broken, &fast, &slow}, request, log});
+  ASSERT_NE(winner.kind, nullptr);
+  EXPECT_STREQ(winner.kind->name, "fast");
+}
+
+TEST(Difference, CountsShapesTypesAndWhatIsNoNumber) {
+  const at::Tensor a = at::tensor({1.F, 2.F, -4.F});
+  EXPECT_EQ(difference(a, a), 0);
+  EXPECT_NEAR(difference(a, at::tensor({1.F, 2.F, -4.1F})), 0.025, 1e-6);
+  const double infinite = std::numeric_limits<double>::infinity();
+  EXPECT_EQ(difference(a, a.reshape({3, 1})), infinite);
+  EXPECT_EQ(difference(a, a.to(at::kDouble)), infinite);
+  EXPECT_EQ(difference(a, at::tensor({1.F, 2.F, NAN})), infinite);
+  EXPECT_EQ(difference(at::tensor({1, 2}), at::tensor({1, 3})), infinite);
+  EXPECT_EQ(difference(c10::ivalue::Tuple::create({a, a}), a), infinite);
+  EXPECT_EQ(difference(c10::List<at::Tensor>({a}), c10::List<at::Tensor>({a, a})), infinite);
+}
+
+TEST(Executor, ManyImagesRunCompiledAndGiveTheSameBitsEveryTime) {
+  const Odd& odd = odd_models().front();
+  const Model model = parsed(odd.text, odd.weights);
+  ExecutorOptions options;
+  options.batch_size = 2;
+  const Executor plain(model, options);
+  options.compile_height = 96;
+  options.compile_width = 96;
+  const Executor first(model, options);
+  const at::Tensor images = example_batch({2, 3, 96, 96});
+  const c10::IValue expected = plain.run(images);
+  const c10::IValue found = first.run(images);
+  EXPECT_LT(difference(expected, found), 1e-5);
+  EXPECT_TRUE(at::equal(first.run(images).toTensor(), found.toTensor()));
+  // Fewer images are padded to the same shape, another size runs on plain.
+  EXPECT_TRUE(at::equal(first.run(images.narrow(0, 0, 1)).toTensor(), found.toTensor().narrow(0, 0, 1)));
+  const at::Tensor small = example_batch({2, 3, 32, 32});
+  EXPECT_TRUE(at::equal(first.run(small).toTensor(), plain.run(small).toTensor()));
+}
+
+}  // namespace
+}  // namespace ptrun

@@ -54,8 +54,10 @@ PresetLayer family_preset(const Architecture& architecture, const ArchitectureMa
   return preset;
 }
 
-PresetLayer assumed_preset(const Architecture& architecture, const ArchitectureMatch& match,
-                           const ModelTables& tables) {
+}  // namespace
+
+PresetLayer preset_to_assume(const Architecture& architecture, const ArchitectureMatch& match,
+                             const ModelTables& tables) {
   const PublishedWeights* first = nullptr;
   std::string others;
   for (const PublishedWeights& row : tables.published) {
@@ -73,15 +75,13 @@ PresetLayer assumed_preset(const Architecture& architecture, const ArchitectureM
   return preset;
 }
 
-}  // namespace
-
 void fill_network_facts(const Architecture& architecture, const ArchitectureMatch& match, const ModelTables& tables,
                         Model::Impl& model) {
   model.architecture = match.name;
   model.task = match.task;
   model.signature = signature_of(match);
   model.same_keys = architecture.same_keys;
-  model.assumed_preset = assumed_preset(architecture, match, tables);
+  model.assumed_preset = preset_to_assume(architecture, match, tables);
 }
 
 }  // namespace ptrun

@@ -80,7 +80,8 @@ class Finder {
     } else {
       add_mapping();
     }
-    if (entries_.empty()) refuse();
+    // A tree of pooling and activations has none and runs all the same.
+    if (entries_.empty() && !found_.whole_module) refuse();
     if (!found_.whole_module) {
       drop_training();
       choose_averaged();
@@ -239,7 +240,7 @@ class Finder {
 
   // Wrappers (DataParallel, torch.compile, Lightning) put their own name before every key.
   void strip_prefixes() {
-    for (bool stripped = true; stripped;) {
+    for (bool stripped = !entries_.empty(); stripped;) {
       stripped = false;
       for (const std::string_view prefix : kPrefixes) {
         const bool shared = std::all_of(entries_.begin(), entries_.end(),
@@ -254,7 +255,6 @@ class Finder {
 
   [[noreturn]] void refuse() const {
     const std::string& subject = file_.source().name();
-    if (found_.whole_module) fail_bad(subject, "the pickled ", printable(found_.module_class), " has no weights");
     const NodeId root = data_.root;
     if (const std::optional<std::size_t> tensor = file_.tensor_at(root)) {
       std::vector<std::string> sizes;

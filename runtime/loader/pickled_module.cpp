@@ -15,21 +15,45 @@
 namespace ptrun {
 namespace {
 
-// Channels that the first convolution of the tree takes, 3 where there is none.
-std::int64_t input_channels(const PickledModule& root) {
+// Channels that a layer takes, 0 where its weights and attributes do not say.
+std::int64_t channels_of(const PickledModule& module) {
+  const std::string& name = module.class_name();
+  if (name.rfind("torch.nn.modules.", 0) != 0) return 0;
+  for (const char* attribute : {"in_channels", "num_features", "num_channels"}) {
+    const auto channels = module.attribute(attribute).integer();
+    if (channels) return *channels;
+  }
+  return 0;
+}
+
+// Channels of the images: those of the first layer of the tree that names them; nothing where a layer before it may
+// change their number, or where none says.
+std::optional<std::int64_t> input_channels(const PickledModule& root) {
   const std::function<std::int64_t(const PickledModule&, int)> search = [&](const PickledModule& module, int depth) {
-    if (module.class_name() == "torch.nn.modules.conv.Conv2d") {
-      const auto shape = module.weights().shape("weight");
-      if (shape && shape->size() == 4) return (*shape)[1] * module.integer("groups", 1);
-    }
-    std::int64_t found = 0;
+    std::int64_t found = channels_of(module);
     for (const PickledModule& child : module.children()) {
       if (depth < 100 && found == 0) found = search(child, depth + 1);
     }
     return found;
   };
   const std::int64_t channels = search(root, 0);
-  return channels > 0 && channels <= 1024 ? channels : 3;
+  if (channels > 0 && channels <= 1024) return channels;
+  return std::nullopt;
+}
+
+// Runs the graph once with each number of channels that it may be meant for.
+ProbeResult probe_channels(const GraphModule& graph, const std::vector<std::int64_t>& candidates,
+                           const PresetLayer& sizes, std::int64_t& channels) {
+  ProbeResult first;
+  for (const std::int64_t candidate : candidates) {
+    ProbeResult result = probe_graph(graph, candidate, sizes.input_height.value_or(0), sizes.input_width.value_or(0));
+    if (candidate == candidates.front() || result.ran) {
+      channels = candidate;
+      first = std::move(result);
+    }
+    if (first.ran) break;
+  }
+  return first;
 }
 
 Dimension batch_dimension() {
@@ -53,10 +77,11 @@ OutputNode leaf(const std::vector<std::int64_t>& shape, std::string name) {
   return node;
 }
 
+// `channels`: 0 where the model takes any number.
 Signature signature_of(const ProbeResult& probe, const Values& outputs, std::int64_t channels) {
   Signature signature;
   Dimension depth;
-  depth.size = channels;
+  if (channels > 0) depth.size = channels;
   TensorSpec images;
   images.name = "images";
   images.dimensions = {batch_dimension(), depth, Dimension{}, Dimension{}};
@@ -115,13 +140,20 @@ void load_pickled_module(const LoadRequest& request, const std::shared_ptr<const
   GraphModule graph = finish(writer.graph());
   ModuleFacts& facts = writer.facts();
 
-  const std::int64_t channels = facts.input_channels.value_or(input_channels(archive::root_module(*source)));
+  const std::optional<std::int64_t> said =
+      facts.input_channels ? facts.input_channels : input_channels(archive::root_module(*source));
   // The small size that the rules know to fit, else the caller's, else the one that the rules found.
   const PresetLayer& asked = request.options.preset;
   PresetLayer sizes = facts.file_preset.input_height ? facts.file_preset : facts.assumed_preset;
   if (asked.input_height && asked.input_width) sizes = asked;
   if (facts.trial_size) sizes.input_height = sizes.input_width = facts.trial_size;
-  const ProbeResult probe = probe_graph(graph, channels, sizes.input_height.value_or(0), sizes.input_width.value_or(0));
+  // What is said last stands behind layers that may change the number; photos have three.
+  std::vector<std::int64_t> candidates = {said.value_or(3)};
+  for (const std::int64_t usual : {3, 1, 4}) {
+    if (usual != candidates.front()) candidates.push_back(usual);
+  }
+  std::int64_t channels = candidates.front();
+  const ProbeResult probe = probe_channels(graph, candidates, sizes, channels);
   if (!probe.ran) {
     throw Error(ErrorCode::bad_model, request.source->name(),
                 "its modules do not fit together for " + std::to_string(channels) +
@@ -129,7 +161,7 @@ void load_pickled_module(const LoadRequest& request, const std::shared_ptr<const
                     "\"), expected a model that runs in Python as it was saved; where it takes one size alone, give it "
                     "with --input-size HEIGHTxWIDTH");
   }
-  model.signature = signature_of(probe, outputs, channels);
+  model.signature = signature_of(probe, outputs, said || channels != 3 ? channels : 0);
   const bool rows = probe.outputs.size() == 1 && probe.outputs[0].size() == 2 && probe.outputs[0][1] > 1;
   model.task = facts.task.value_or(rows ? Task::classify : Task::tensors);
   model.kind = "pickled_module";

@@ -155,6 +155,13 @@ TEST(LoadWeights, PrecedenceOfPresetsAndLabels) {
 TEST(LoadWeights, HashTagInTheNameGivesThePublishedPreset) {
   const Scratch scratch;
   EXPECT_EQ(load_model(scratch.copy(data("tiny.pth"), "resnet50-11ad3fa6.pth")).preset().values.resize_size, 232);
+  // Tags of ten digits, and a network whose input transformation is in the preset.
+  const Model shuffle = load_model(scratch.copy(data("tiny.pth"), "shufflenetv2_x0.5-f707e7126e.pth"));
+  EXPECT_EQ(shuffle.preset().origins.at("mean").source, "torchvision/ShuffleNet_V2_X0_5_Weights.IMAGENET1K_V1");
+  EXPECT_EQ(load_model(scratch.copy(data("tiny.pth"), "googlenet-1378be20.pth")).preset().values.mean[0], 0.5);
+  EXPECT_EQ(
+      load_model(scratch.copy(data("tiny.pth"), "efficientnet_b7_lukemelas-c5b4e57e.pth")).preset().values.input_width,
+      600);
   // The content of this row is known by its hash: the name alone is not believed.
   const Model renamed = load_model(scratch.copy(data("tiny.pth"), "mobilenet_v2-b0353104.pth"));
   EXPECT_TRUE(renamed.preset().origins.at("resize_size").assumed);

@@ -73,7 +73,8 @@ int allowed_batch_size(const Model& model, int asked) {
   const Dimension& batch = dimensions.front();
   if (batch.size > 0) return static_cast<int>(batch.size);
   std::int64_t size = std::max<std::int64_t>(asked, batch.minimum);
-  if (batch.maximum > 0) size = std::min(size, batch.maximum);
+  size = (size + batch.multiple - 1) / batch.multiple * batch.multiple;
+  if (batch.maximum > 0) size = std::min(size, batch.maximum / batch.multiple * batch.multiple);
   return static_cast<int>(size);
 }
 
@@ -177,6 +178,11 @@ struct Executor::Impl {
                                 : std::to_string(expected.minimum) + " to " + std::to_string(expected.maximum)) +
              " in dimension " + std::to_string(i) + "; set --input-size");
     }
+    if (!model.impl().input_problem) return;
+    std::vector<std::int64_t> shape = batch.sizes().vec();
+    shape[0] = batch_size;  // after padding
+    const std::string problem = model.impl().input_problem(shape);
+    if (!problem.empty()) refuse("the batch " + problem + "; set --input-size or --batch-size");
   }
 
   // The input in the element type that the module takes.

@@ -2,6 +2,7 @@
 
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <torch/csrc/jit/frontend/schema_matching.h>
+#include <torch/csrc/jit/ir/alias_analysis.h>
 #include <torch/csrc/jit/passes/constant_propagation.h>
 #include <torch/csrc/jit/passes/dead_code_elimination.h>
 #include <torch/csrc/jit/passes/frozen_graph_optimizations.h>
@@ -17,16 +18,6 @@
 namespace ptrun::jit {
 namespace {
 
-// Schema of exactly this overload.
-const c10::FunctionSchema* find_schema(const std::string& name, const std::string& overload) {
-  if (const auto handle = c10::Dispatcher::singleton().findSchema({name, overload})) return &handle->schema();
-  // Scalar operators (aten::size.int, aten::floordiv.int) exist in the JIT alone.
-  for (const auto& candidate : torch::jit::getAllOperatorsFor(c10::Symbol::fromQualString(name))) {
-    if (candidate->schema().overload_name() == overload) return &candidate->schema();
-  }
-  return nullptr;
-}
-
 torch::jit::NamedValue named_value(const Operand& operand) {
   if (const auto* value = std::get_if<torch::jit::Value*>(&operand)) return {*value};
   return {std::get<c10::IValue>(operand)};
@@ -37,15 +28,57 @@ torch::jit::NamedValue named_value(const std::string& name, const Operand& opera
   return {name, std::get<c10::IValue>(operand)};
 }
 
+bool writes(const torch::jit::Block& block) {
+  for (const torch::jit::Node* node : block.nodes()) {
+    const c10::FunctionSchema* schema = node->maybeSchema();
+    if (schema != nullptr && schema->is_mutable()) return true;
+    for (const torch::jit::Block* inner : node->blocks()) {
+      if (writes(*inner)) return true;
+    }
+  }
+  return false;
+}
+
 }  // namespace
+
+const c10::FunctionSchema* find_schema(std::string_view schema) {
+  const std::size_t dot = schema.find('.');
+  const std::string name(schema.substr(0, dot));
+  const std::string overload(dot == std::string_view::npos ? std::string_view() : schema.substr(dot + 1));
+  if (const auto handle = c10::Dispatcher::singleton().findSchema({name, overload})) return &handle->schema();
+  // Scalar operators (aten::size.int, aten::floordiv.int) exist in the JIT alone.
+  for (const auto& candidate : torch::jit::getAllOperatorsFor(c10::Symbol::fromQualString(name))) {
+    if (candidate->schema().overload_name() == overload) return &candidate->schema();
+  }
+  return nullptr;
+}
+
+void protect(const std::shared_ptr<torch::jit::Graph>& graph) {
+  if (!writes(*graph->block())) return;
+  std::vector<torch::jit::Value*> written;
+  {
+    const torch::jit::AliasDb aliases(graph);
+    const auto look_at = [&](torch::jit::Value* value) {
+      if (value->type()->kind() == c10::TypeKind::TensorType && aliases.hasWriters(value)) written.push_back(value);
+    };
+    for (torch::jit::Value* input : graph->inputs()) look_at(input);
+    for (torch::jit::Node* node : graph->nodes()) {
+      if (node->kind() == c10::prim::Constant) look_at(node->output());
+    }
+  }
+  for (torch::jit::Value* value : written) {
+    const bool input = value->node()->kind() == c10::prim::Param;
+    const torch::jit::WithInsertPoint here(input ? *graph->nodes().begin() : value->node()->next());
+    torch::jit::Value* copy = insert_operator(*graph, "aten::clone", {value}, {}).front();
+    value->replaceAllUsesAfterNodeWith(copy->node(), copy);
+  }
+}
 
 std::vector<torch::jit::Value*> insert_operator(torch::jit::Graph& graph, std::string_view schema,
                                                 const std::vector<Operand>& arguments,
                                                 const std::vector<std::pair<std::string, Operand>>& named) {
-  const std::size_t dot = schema.find('.');
-  const std::string name(schema.substr(0, dot));
-  const std::string overload(dot == std::string_view::npos ? std::string_view() : schema.substr(dot + 1));
-  const c10::FunctionSchema* found = find_schema(name, overload);
+  const std::string name(schema.substr(0, schema.find('.')));
+  const c10::FunctionSchema* found = find_schema(schema);
   if (found == nullptr) {
     throw Error(ErrorCode::internal, std::string(schema),
                 "LibTorch has no such operator overload; this ptrun was built for another LibTorch");

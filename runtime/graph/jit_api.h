@@ -18,7 +18,15 @@ struct Code;
 struct Module;
 }  // namespace torch::jit
 
+namespace c10 {
+struct FunctionSchema;
+}
+
 namespace ptrun::jit {
+
+// The overload called `schema` ("aten::add.Tensor"), from the dispatcher or from the JIT's own operators; null when
+// there is none.
+const c10::FunctionSchema* find_schema(std::string_view schema);
 
 // An argument of insert_operator: a value of the graph, or a constant.
 using Operand = std::variant<torch::jit::Value*, c10::IValue>;
@@ -33,6 +41,10 @@ std::vector<torch::jit::Value*> insert_operator(torch::jit::Graph& graph, std::s
 // True when normalise() would change nothing: no operator works on constants alone, none changes its input, each
 // result is used. Costs far less than the first normalise() of a process, which sets up LibTorch's alias analysis.
 bool is_normal(const torch::jit::Graph& graph);
+
+// Inputs and constants that the graph writes into, or into a view of, are copied at its start: a call changes nothing
+// that the next one or the caller sees.
+void protect(const std::shared_ptr<torch::jit::Graph>& graph);
 
 // Constants evaluated, lists of constants made constant, in-place operators made pure, dead nodes removed: the form
 // that folding and every plan expect. Runs operators of the graph on its constants.

@@ -54,7 +54,7 @@ const at::Tensor& TensorReader::storage(std::size_t index) {
   return tensor;
 }
 
-at::Tensor TensorReader::read(std::size_t index, const std::string& name) {
+at::Tensor TensorReader::read(std::size_t index, const std::string& name, Doubles doubles) {
   const TensorInfo& info = file_->tensors().at(index);
   if (!is_dense(info.layout) || info.storage == archive::kNoStorage) {
     throw Error(
@@ -84,7 +84,8 @@ at::Tensor TensorReader::read(std::size_t index, const std::string& name) {
   if (quantized) tensor = dequantize(info, tensor.to(at::kFloat), name);
   if (info.conjugate) tensor = tensor.conj().resolve_conj();
   if (info.negative) tensor = tensor.neg();
-  if (tensor.is_floating_point() && tensor.scalar_type() != at::kFloat) {
+  const bool kept = doubles == Doubles::keep && tensor.scalar_type() == at::kDouble;
+  if (tensor.is_floating_point() && tensor.scalar_type() != at::kFloat && !kept) {
     // A copy for each name, also where names share one storage.
     charge(static_cast<std::uint64_t>(tensor.numel()) * sizeof(float), name);
     tensor = tensor.to(at::kFloat);

@@ -26,7 +26,9 @@ class TensorReader {
   // Tensor `index` of the file on the CPU, wherever it lived, contiguous, conjugation and negation carried out;
   // quantised ones become float32. Throws bad_model, limit_exceeded, or unsupported for layouts without
   // dense values; messages name the file and what `index` stands for (`name`).
-  at::Tensor read(std::size_t index, const std::string& name);
+  // Floating types become float32; `keep` leaves float64 as it is.
+  enum class Doubles { convert, keep };
+  at::Tensor read(std::size_t index, const std::string& name, Doubles doubles = Doubles::convert);
 
  private:
   const at::Tensor& storage(std::size_t index);

@@ -7,6 +7,7 @@
 #include "archive/inspect_archive.h"
 #include "core/text.h"
 #include "loader/export_lines.h"
+#include "loader/exported_program/inspect.h"
 #include "loader/labels.h"
 #include "loader/native_package/package.h"
 #include "loader/network_facts.h"
@@ -43,6 +44,9 @@ class Inspector {
       judge_weights();
     } else if (archive_.kind == archive::Kind::torchscript || archive_.kind == archive::Kind::lite_interpreter) {
       judge_script();
+    } else if (archive_.kind == archive::Kind::exported_program ||
+               archive_.kind == archive::Kind::exported_program_old) {
+      judge_program();
     } else {
       explain_kind();
     }
@@ -136,6 +140,27 @@ class Inspector {
     } catch (const Error& error) {
       found_.explanation = "ptrun does not run this program: " + error.problem() + ".";
     }
+  }
+
+  void judge_program() {
+    try {
+      const archive::exported::Archive program = archive::exported::open_archive(source_);
+      exported::describe(program, found_);
+      for (const archive::exported::ExtraRecord& record : program.extra) {
+        const std::string origin = "extra file " + record.name;
+        if (record.name != "ptrun.json") continue;
+        const ModelFacts facts = read_ptrun_json(record.text, origin);
+        add("task", facts.task, origin);
+        add_labels(facts.labels);
+      }
+      found_.runnable = found_.missing_operators.empty();
+      if (found_.runnable) return;
+      found_.explanation = "ptrun does not run this program: it uses operators that ptrun lacks (" +
+                           join_some(found_.missing_operators, 5) + ").\n";
+    } catch (const Error& error) {
+      found_.explanation = "ptrun does not run this program: " + error.problem() + ".\n";
+    }
+    found_.explanation += export_lines({found_.path, "", "", false, true});
   }
 
   void explain_kind() {

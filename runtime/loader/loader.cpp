@@ -24,6 +24,8 @@ constexpr std::array kLoaders = {
     LoaderRow{archive::Kind::torchscript, load_torchscript},
     LoaderRow{archive::Kind::lite_interpreter, load_torchscript},
     LoaderRow{archive::Kind::aot_inductor, load_native_package},
+    LoaderRow{archive::Kind::exported_program, load_exported_program},
+    LoaderRow{archive::Kind::exported_program_old, load_exported_program},
 };
 
 const LoaderRow& find_loader(const archive::ByteSource& source, archive::Kind kind) {

@@ -34,4 +34,7 @@ void load_native_package(const LoadRequest& request, Model::Impl& model);
 // "detect" -> Task::detect; empty for another word. Defined in loader.cpp.
 std::optional<Task> find_task(std::string_view word);
 
+// exported_program/: .pt2 of torch.export, translated to a graph.
+void load_exported_program(const LoadRequest& request, Model::Impl& model);
+
 }  // namespace ptrun

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,9 @@ struct Model::Impl {
   PresetLayer assumed_preset;  // what most files of its kind or family use
   std::string same_keys;       // what else weights of these names could be, unless they are published ones
   ResolvedPreset preset;       // resolved by loader.cpp
+  // Why an input tensor of this shape is refused, where the dimensions of the signature do not say everything; may be
+  // empty. Any thread.
+  std::function<std::string(const std::vector<std::int64_t>& shape)> input_problem;
   std::int64_t parameters = 0;
   std::vector<std::string> notes;  // what the loader chose for the user, one sentence each
 };

@@ -50,6 +50,7 @@ struct Dimension {
   std::int64_t minimum = 1;   // bounds of a dynamic dimension
   std::int64_t maximum = -1;  // -1: no bound known
   bool batch = false;         // counts images
+  std::int64_t multiple = 1;  // a dynamic size is a multiple of this
 };
 
 struct TensorSpec {

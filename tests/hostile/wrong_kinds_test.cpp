@@ -76,10 +76,6 @@ std::vector<WrongFile> wrong_files() {
       {Kind::torch_package, zip_bytes({plain("pkg/.data/extern_modules"), plain("pkg/model/model.pkl")}),
        "PackageImporter"},
       {Kind::torchscript_old, zip_bytes({plain("old/model.json", "{}"), plain("old/tensors/0")}), "PyTorch 1.0 to 1.2"},
-      {Kind::exported_program_old,
-       zip_bytes(
-           {plain("serialized_exported_program.json", "{}"), plain("serialized_state_dict.pt"), plain("version")}),
-       "torch.export"},
       {Kind::empty_zip, zip_bytes({}), "without entries"},
       {Kind::other_zip, zip_bytes({plain("resnet50.pt"), plain("README.md")}), "it holds resnet50.pt, README.md"},
       {Kind::zeros, std::string(5000, '\0'), "never finished"},

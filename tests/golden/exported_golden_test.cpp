@@ -1,0 +1,48 @@
+// The small .pt2 files of make_exported_programs.py, of PyTorch 2.6, 2.9, 2.11 and 2.15: Python's numbers within 1e-5.
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "golden/torchscript_golden.h"
+
+namespace ptrun::test {
+namespace {
+
+const std::string kFolder = PTRUN_TEST_DATA "/exported";
+constexpr double kTolerance = 1e-5;
+
+struct Case {
+  nlohmann::json expected;
+  std::string name;
+};
+
+// Keeps the recorded numbers out of the test's output.
+void PrintTo(const Case& value, std::ostream* out) { *out << value.name; }
+
+std::vector<Case> all_cases() {
+  std::vector<nlohmann::json> found = read_cases(kFolder);
+  for (const char* old : {"old_2_6_0", "old_2_9_1", "old_2_11_0"}) {
+    std::ifstream file(kFolder + "/" + old + ".json");
+    found.push_back(nlohmann::json::parse(file));
+  }
+  std::vector<Case> cases;
+  for (const nlohmann::json& expected : found) {
+    const std::string file = expected.at("file");
+    cases.push_back({expected, file.substr(0, file.find('.'))});
+  }
+  return cases;
+}
+
+class ExportedGolden : public testing::TestWithParam<Case> {};
+
+TEST_P(ExportedGolden, EqualsPython) {
+  const Comparison result = compare(kFolder, GetParam().expected, GetParam().expected.value("tolerance", kTolerance));
+  for (const std::string& wrong : result.wrong) ADD_FAILURE() << result.file << ": " << wrong;
+  EXPECT_TRUE(result.elements > 0 || GetParam().expected.at("runs").empty()) << "nothing was compared";
+}
+
+INSTANTIATE_TEST_SUITE_P(Files, ExportedGolden, testing::ValuesIn(all_cases()),
+                         [](const auto& one) { return one.param.name; });
+
+}  // namespace
+}  // namespace ptrun::test

@@ -11,8 +11,11 @@ struct Runner {
   int (*run)(const Arguments& arguments, Console& console);
 };
 
-constexpr std::array<Runner, 4> kRunners = {
-    {{"predict", run_predict}, {"inspect", run_inspect}, {"models", run_models}, {"devices", run_devices}}};
+constexpr std::array<Runner, 5> kRunners = {{{"predict", run_predict},
+                                             {"inspect", run_inspect},
+                                             {"convert", run_convert},
+                                             {"models", run_models},
+                                             {"devices", run_devices}}};
 
 int run_command(std::vector<std::string> words, Console& console) {
   const auto request = read_command(std::move(words), console);

@@ -14,6 +14,20 @@ std::vector<OptionGroup> inspect_options() {
             {"h,help", "", "This help"}}}};
 }
 
+std::vector<OptionGroup> convert_options() {
+  return {{"Output",
+           {{"o,output", "FILE", "OUT.safetensors, or OUT.pt for torch.load"},
+            {"f,force", "", "Replace an existing output"}}},
+          {"Goes along",
+           {{"labels,class-map", "FILE", "Names of the classes: one a line, or JSON"},
+            {"preset", "NAME", "Preprocessing of published weights, see: ptrun models"}}},
+          {"Other",
+           {{"q,quiet", "", "Errors only on standard error"},
+            {"v,verbose", "", "More on standard error"},
+            {"log-format", "text|json", "Form of standard error (text)"},
+            {"h,help", "", "This help"}}}};
+}
+
 std::vector<OptionGroup> models_options() { return {{"Models", {{"h,help", "", "This help"}}}}; }
 std::vector<OptionGroup> devices_options() { return {{"Devices", {{"h,help", "", "This help"}}}}; }
 
@@ -39,6 +53,16 @@ Examples:
   find photos -name '*.png' -print0 | ptrun predict model.pt - -0 --topk 1
 )";
 
+constexpr const char* kConvertNotes =
+    R"(Takes the weights out of a checkpoint, pickled module or set of shards; nothing of it is executed.
+OUT.pt loads in Python with torch.load(..., weights_only=True), every dtype bit for bit. Labels, task
+and preprocessing that are known and not assumed travel inside the output; ptrun reads them back.
+
+Examples:
+  ptrun convert checkpoint.ckpt -o weights.safetensors
+  ptrun convert run7/last.pt -o model.pt --labels names.txt
+)";
+
 }  // namespace
 
 const std::vector<Command>& commands() {
@@ -47,6 +71,8 @@ const std::vector<Command>& commands() {
        kPredictNotes, predict_option_groups, check_predict},
       {"inspect", "say what a model file is, without running anything from it", "MODEL [--json] [--verify]",
        "Exit code 0 whenever the file was recognised, also when it cannot run.\n", inspect_options, nullptr},
+      {"convert", "write a model's weights as safetensors or a plain state_dict", "MODEL -o OUT.safetensors|OUT.pt",
+       kConvertNotes, convert_options, nullptr},
       {"models", "list known architectures and published weights", "", "", models_options, nullptr},
       {"devices", "list what a model can run on here", "", "", devices_options, nullptr},
   };

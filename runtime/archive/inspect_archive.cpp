@@ -16,6 +16,7 @@ using Type = PickleNode::Type;
 // Where TensorFile's facts stand in the file.
 std::string fact_source(const std::string& name, Kind kind) {
   if (kind == Kind::safetensors) return "header __metadata__";
+  if (kind == Kind::shard_index) return "index";
   if (kind == Kind::torch_save_legacy) return "legacy header";
   constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kRecords = {{
       {"format version", "record version"},
@@ -54,7 +55,7 @@ class Inspector {
     found_.kind = detect(*source_);
     found_.word = info(found_.kind).word;
     if (found_.kind == Kind::torch_save_zip || found_.kind == Kind::torch_save_legacy ||
-        found_.kind == Kind::safetensors) {
+        found_.kind == Kind::safetensors || found_.kind == Kind::shard_index) {
       read_tensor_file();
       if (verify) verify_tensor_file();
     } else if (info(found_.kind).remedy.empty()) {
@@ -70,13 +71,15 @@ class Inspector {
     if (!value.empty()) found_.findings.push_back({std::move(name), std::move(value), std::move(source)});
   }
 
+  bool has_pickle() const { return found_.kind == Kind::torch_save_zip || found_.kind == Kind::torch_save_legacy; }
+
   void read_tensor_file() {
     found_.file = TensorFile::open(source_, found_.kind, limits_);
     const TensorFile& file = *found_.file;
     for (const auto& [name, value] : file.facts()) {
       add(name, printable(value, 200), fact_source(name, found_.kind));
     }
-    if (found_.kind != Kind::safetensors) add("pickle protocol", std::to_string(file.data().protocol), "pickle");
+    if (has_pickle()) add("pickle protocol", std::to_string(file.data().protocol), "pickle");
     add_producer();
     try {
       found_.weights = find_weights(file);
@@ -86,7 +89,7 @@ class Inspector {
     }
     if (found_.weights) {
       add_weights(*found_.weights);
-    } else if (found_.kind != Kind::safetensors) {
+    } else if (has_pickle()) {
       found_.word = file.tensor_at(file.data().root) ? "tensor" : "pickled_value";
     }
     add_totals();
@@ -107,7 +110,7 @@ class Inspector {
   }
 
   void add_weights(const FoundWeights& weights) {
-    if (found_.kind != Kind::safetensors) {
+    if (has_pickle()) {
       found_.word = weights.whole_module ? "pickled_module" : weights.where.empty() ? "state_dict" : "checkpoint";
     }
     if (!weights.where.empty()) add("weights", "under key " + in_quotes(weights.where), "pickle keys");
@@ -142,7 +145,7 @@ class Inspector {
     add("tensors in the file", counted(dtypes), "tensor headers");
     add("layouts", counted(layouts), "tensor headers");
     add("tensor bytes", human_bytes(bytes), "storage headers");
-    if (found_.kind != Kind::safetensors) add("saved from devices", counted(locations), "storage locations");
+    if (has_pickle()) add("saved from devices", counted(locations), "storage locations");
   }
 
   void verify_tensor_file() {

@@ -26,6 +26,7 @@ const std::vector<KindInfo>& table() {
       {Kind::exported_program, "exported_program", "a torch.export archive (.pt2)", ""},
       {Kind::aot_inductor, "aot_inductor", "an AOTInductor package of native code", ""},
       {Kind::safetensors, "safetensors", "a safetensors file", ""},
+      {Kind::shard_index, "shard_index", "an index of weights in several files", ""},
       {Kind::lite_interpreter, "lite_interpreter", "a TorchScript archive for the lite interpreter (.ptl)", ""},
       {Kind::torchscript_old, "torchscript_old", "a TorchScript archive of PyTorch 1.0 to 1.2",
        "load and save it again with PyTorch 1.3 or later: torch.jit.load('old.pt').save('model.pt')"},

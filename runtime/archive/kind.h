@@ -18,6 +18,7 @@ enum class Kind {
   exported_program,  // .pt2 of torch.export
   aot_inductor,
   safetensors,
+  shard_index,  // weights in several files, see sharded.h
   // Recognised, and answered with what they are.
   lite_interpreter,
   torchscript_old,

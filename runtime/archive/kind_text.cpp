@@ -6,6 +6,7 @@
 #include <cctype>
 
 #include "archive/fail.h"
+#include "archive/sharded.h"
 
 namespace ptrun::archive {
 namespace {
@@ -85,6 +86,7 @@ Kind text_kind(std::string_view head) {
   for (const std::string_view mark : kWeb) {
     if (begins(start, mark)) return Kind::web_page;
   }
+  if (start[0] == '{' && looks_like_shard_index(head)) return Kind::shard_index;
   if (start[0] == '{' || start[0] == '[') return Kind::json_text;
   return Kind::text;
 }

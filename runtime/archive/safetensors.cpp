@@ -8,6 +8,7 @@
 #include "archive/fail.h"
 #include "archive/raw_storages.h"
 #include "archive/torch_objects.h"
+#include "archive/write_weights.h"
 
 namespace ptrun::archive {
 namespace {
@@ -141,7 +142,13 @@ class SafetensorsFile final : public RawStorageFile {
       if (header.front() != '{') bad("the header does not begin with '{'");
       nlohmann::json::sax_parse(header, &handler);
     }
-    for (auto& [name, value] : handler.metadata) facts_.emplace_back("metadata " + name, std::move(value));
+    for (auto& [name, value] : handler.metadata) {
+      if (name == kFactsKey) {
+        own_facts_ = std::move(value);
+      } else {
+        facts_.emplace_back("metadata " + name, std::move(value));
+      }
+    }
     for (const HeaderEntry& entry : handler.entries) add_tensor(entry);
     check_buffer();
     make_data();

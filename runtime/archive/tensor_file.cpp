@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "archive/fail.h"
+#include "archive/sharded.h"
 
 namespace ptrun::archive {
 
@@ -40,6 +41,7 @@ std::shared_ptr<const TensorFile> TensorFile::open(std::shared_ptr<const ByteSou
     case Kind::torch_save_zip: return open_torch_zip(std::move(source), limits);
     case Kind::torch_save_legacy: return open_torch_legacy(std::move(source), limits);
     case Kind::safetensors: return open_safetensors(std::move(source), limits);
+    case Kind::shard_index: return open_sharded(std::move(source), limits);
     default:
       fail(ErrorCode::unsupported, source->name(), "is ", info(kind).title,
            ", expected a file written by torch.save or a safetensors file");

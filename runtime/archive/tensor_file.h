@@ -76,7 +76,7 @@ std::int64_t element_count(const std::vector<std::int64_t>& shape);
 class TensorFile {
  public:
   virtual ~TensorFile() = default;
-  // Opens torch_save_zip, torch_save_legacy or safetensors. Throws bad_model, limit_exceeded, or unsupported for
+  // Opens torch_save_zip, torch_save_legacy, safetensors or shard_index. Throws bad_model, limit_exceeded, or unsupported for
   // another kind.
   static std::shared_ptr<const TensorFile> open(std::shared_ptr<const ByteSource> source, Kind kind,
                                                 const Limits& limits = {});
@@ -92,6 +92,9 @@ class TensorFile {
   std::optional<std::size_t> tensor_at(NodeId id) const;
   // File facts for inspect: "format version", "byte order", safetensors metadata, ... (name, value) in order.
   const std::vector<std::pair<std::string, std::string>>& facts() const noexcept { return facts_; }
+
+  // The JSON that ptrun convert put into the file (labels, preset, task); empty where there is none. Foreign text.
+  const std::string& own_facts() const noexcept { return own_facts_; }
 
   // The storage's bytes in this machine's byte order, CRC checked where one is recorded, into `to`, which has exactly
   // storages()[index].bytes bytes. Throws bad_model.
@@ -114,6 +117,7 @@ class TensorFile {
   Pickle data_;
   std::unordered_map<NodeId, std::size_t> tensor_nodes_;
   std::vector<std::pair<std::string, std::string>> facts_;
+  std::string own_facts_;
 };
 
 // One file per format; called by TensorFile::open.

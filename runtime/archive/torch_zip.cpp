@@ -4,12 +4,14 @@
 #include "archive/fail.h"
 #include "archive/tensor_file.h"
 #include "archive/torch_objects.h"
+#include "archive/write_weights.h"
 
 namespace ptrun::archive {
 namespace {
 
 constexpr std::uint64_t kFactBytes = 4096;  // version, byteorder and the like
-constexpr int kNewestVersion = 10;          // caffe2/serialize/versions.h:kMaxSupportedFileFormatVersion
+constexpr std::uint64_t kOwnFactsBytes = 64ULL << 20U;
+constexpr int kNewestVersion = 10;  // caffe2/serialize/versions.h:kMaxSupportedFileFormatVersion
 
 std::string trimmed(std::string text) {
   while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) text.pop_back();
@@ -24,6 +26,7 @@ class TorchZipFile final : public TensorFile {
     read_byte_order();
     add_fact("serialization id", ".data/serialization_id");
     add_fact("storage alignment", ".storage_alignment");
+    if (const ZipEntry* own = zip_->find(kFactsRecord)) own_facts_ = zip_->read(*own, kOwnFactsBytes);
     data_ = read_pickle(zip_->read(zip_->require("data.pkl"), limits.pickle_bytes), source->name(), "data.pkl", limits);
     TorchObjects objects = read_torch_objects(data_, source->name(), "data.pkl", limits);
     for (const Storage& storage : objects.storages) records_.push_back(&record_of(storage));

@@ -11,6 +11,7 @@ inline constexpr std::uint32_t kCentralSignature = 0x02014B50;
 inline constexpr std::uint32_t kEndSignature = 0x06054B50;
 inline constexpr std::uint32_t kEnd64Signature = 0x06064B50;
 inline constexpr std::uint32_t kLocator64Signature = 0x07064B50;
+inline constexpr std::uint32_t kDescriptorSignature = 0x08074B50;
 
 inline constexpr std::size_t kLocalBytes = 30;
 inline constexpr std::size_t kCentralBytes = 46;

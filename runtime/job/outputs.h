@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "core/output_file.h"
 #include "output/output.h"
-#include "output/output_file.h"
 #include "ptrun/job.h"
 
 namespace ptrun::job {

@@ -8,7 +8,9 @@
 #include "core/text.h"
 #include "loader/export_lines.h"
 #include "loader/exported_program/inspect.h"
+#include "loader/file_facts.h"
 #include "loader/labels.h"
+#include "loader/model_folder.h"
 #include "loader/native_package/package.h"
 #include "loader/network_facts.h"
 #include "loader/pickled_module.h"
@@ -31,7 +33,9 @@ class Inspector {
   Inspector(const std::string& path, const InspectOptions& options) : options_(options) { found_.path = path; }
 
   Inspection run() {
-    source_ = archive::open_file(found_.path);
+    const std::string file = find_model_file(found_.path);
+    source_ = archive::open_file(file);
+    config_ = read_folder_config(file, *options_.models);
     archive_ = archive::inspect_archive(source_, options_.verify);
     found_.kind = archive_.word;
     found_.file_size = source_->size();
@@ -209,19 +213,18 @@ class Inspector {
     Model::Impl model;
     model.path = found_.path;
     fill_network_facts(*architecture, match, *options_.models, model);
-    std::string where;
-    model.labels.names = archive::find_class_names(archive_.file->data(), archive_.weights->node, where);
-    if (!model.labels.names.empty()) model.labels.source = "key '" + where + "' of the file";
+    apply_facts(read_file_facts(*archive_.file, *archive_.weights), model);
+    apply_facts(config_, model);
     LoadOptions load;
     load.models = options_.models;
-    const ModelFacts sidecar = read_sidecar(found_.path);
+    const ModelFacts sidecar = read_sidecar(source_->name());
     PublishedSearch search(source_, *options_.models);
     const PublishedWeights* published = search.find(model.notes);
     if (published == nullptr && !model.same_keys.empty()) model.notes.push_back(model.same_keys);
     if (published != nullptr) add("published weights", std::string(published->name), "content of the file");
     add("input", input_text(match), "architecture " + match.name);
     if (match.classes > 0) add("classes", std::to_string(match.classes), "shape of the last layer");
-    add("task", sidecar.task.empty() ? to_string(match.task) : sidecar.task,
+    add("task", sidecar.task.empty() ? to_string(model.task) : sidecar.task,
         sidecar.task.empty() ? "architecture " + match.name : "sidecar");
     resolve_labels(load, sidecar, published, model);
     add_labels(model.labels);
@@ -236,6 +239,7 @@ class Inspector {
   }
 
   const InspectOptions& options_;
+  ModelFacts config_;  // of the folder
   std::shared_ptr<const archive::ByteSource> source_;
   archive::ArchiveInspection archive_;
   Inspection found_;

@@ -4,7 +4,9 @@
 #include <filesystem>
 
 #include "core/text.h"
+#include "loader/file_facts.h"
 #include "loader/labels.h"
+#include "loader/model_folder.h"
 #include "loader/presets.h"
 #include "loader/sidecar.h"
 #include "ptrun/error.h"
@@ -21,6 +23,7 @@ constexpr std::array kLoaders = {
     LoaderRow{archive::Kind::torch_save_zip, load_weights},
     LoaderRow{archive::Kind::torch_save_legacy, load_weights},
     LoaderRow{archive::Kind::safetensors, load_weights},
+    LoaderRow{archive::Kind::shard_index, load_weights},
     LoaderRow{archive::Kind::torchscript, load_torchscript},
     LoaderRow{archive::Kind::lite_interpreter, load_torchscript},
     LoaderRow{archive::Kind::aot_inductor, load_native_package},
@@ -43,14 +46,14 @@ const LoaderRow& find_loader(const archive::ByteSource& source, archive::Kind ki
 constexpr std::array kTasks = {Task::classify, Task::detect,  Task::segment, Task::keypoints,
                                Task::embed,    Task::restore, Task::tensors};
 
+}  // namespace
+
 Task parse_task(const std::string& text) {
   if (const std::optional<Task> task = find_task(text)) return *task;
   std::string known;
   for (const Task task : kTasks) known += std::string(known.empty() ? "" : ", ") + to_string(task);
   throw Error(ErrorCode::invalid_argument, "task " + printable(text), "is not a task; there are " + known);
 }
-
-}  // namespace
 
 std::optional<Task> find_task(std::string_view word) {
   for (const Task task : kTasks) {
@@ -89,16 +92,22 @@ Model load_model(const std::string& path, const LoadOptions& options) {
     throw Error(ErrorCode::invalid_argument, "LoadOptions::models",
                 "is null, expected tables such as builtin_models()");
   }
-  const auto source = archive::open_file(path);
+  const std::string file = find_model_file(path);
+  const auto source = archive::open_file(file);
   const archive::Kind kind = archive::detect(*source);
   const LoaderRow& row = find_loader(*source, kind);
   // Read before the weights: a mistake in it is told at once.
-  const ModelFacts sidecar = read_sidecar(path);
+  const ModelFacts sidecar = read_sidecar(file);
+  const ModelFacts config = read_folder_config(file, *options.models);
+  LoadOptions request = options;
+  if (request.architecture.empty()) request.architecture = sidecar.architecture;
+  if (request.architecture.empty()) request.architecture = config.architecture;
   PublishedSearch published(source, *options.models);
   auto model = std::make_shared<Model::Impl>();
   model->path = path;
   model->kind = archive::info(kind).word;
-  row.load({source, kind, options, sidecar}, *model);
+  row.load({source, kind, request, sidecar}, *model);
+  apply_facts(config, *model);
   const std::string& task = options.task.empty() ? sidecar.task : options.task;
   if (!task.empty()) model->task = parse_task(task);
   model->task_given = !task.empty();

@@ -9,6 +9,7 @@
 #include "graph/builder_impl.h"
 #include "graph/tensor_reader.h"
 #include "loader/export_lines.h"
+#include "loader/file_facts.h"
 #include "loader/loader.h"
 #include "loader/network_facts.h"
 #include "loader/pickled_module.h"
@@ -177,15 +178,13 @@ void load_weights(const LoadRequest& request, Model::Impl& model) {
                     "), but there are " + describe(found_differences) + "; " + kExportHint);
   }
   model.module = finish(builder);
-  if (request.kind != archive::Kind::safetensors) {
+  if (request.kind == archive::Kind::torch_save_zip || request.kind == archive::Kind::torch_save_legacy) {
     model.kind = found.whole_module ? "pickled_module" : found.where.empty() ? "state_dict" : "checkpoint";
   }
   fill_network_facts(architecture, recognised.match, *request.options.models, model);
   if (found.whole_module) model.same_keys.clear();  // the class is written in the file
   model.parameters = count_parameters(found.table);
-  std::string where;
-  model.labels.names = archive::find_class_names(file->data(), found.node, where);
-  if (!model.labels.names.empty()) model.labels.source = "key '" + where + "' of the file";
+  apply_facts(read_file_facts(*file, found), model);
   model.notes = found.notes;
 }
 

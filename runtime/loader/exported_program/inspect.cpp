@@ -27,7 +27,8 @@ std::string dimension_text(const Dimension& dimension, std::size_t index) {
 std::string spec_text(const TensorSpec& spec) {
   std::string text;
   for (std::size_t i = 0; i < spec.dimensions.size(); ++i) {
-    text += (i == 0 ? "" : ", ") + dimension_text(spec.dimensions[i], i);
+    if (i > 0) text += ", ";
+    text += dimension_text(spec.dimensions[i], i);
   }
   text.insert(0, 1, '[');
   return text + "] " + archive::to_string(spec.dtype);

@@ -11,7 +11,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "output/output_file.h"
+#include "core/output_file.h"
 #include "ptrun/error.h"
 
 namespace ptrun {

@@ -1,0 +1,19 @@
+// What a file of weights says about itself beside the weights: the JSON that ptrun convert put there, class names.
+#pragma once
+
+#include "archive/weight_table.h"
+#include "loader/model_impl.h"
+#include "loader/sidecar.h"
+
+namespace ptrun {
+
+// Throws bad_model when ptrun's own JSON is malformed.
+ModelFacts read_file_facts(const archive::TensorFile& file, const archive::FoundWeights& found);
+
+// Labels, task and preset of `facts` where `model` has none yet.
+void apply_facts(const ModelFacts& facts, Model::Impl& model);
+
+// A task by its name; throws invalid_argument with the known ones. Defined in loader.cpp.
+Task parse_task(const std::string& text);
+
+}  // namespace ptrun

@@ -94,7 +94,7 @@ TEST_F(FailuresTest, AModelThatThrowsIsARowForEachImage) {
 TEST_F(FailuresTest, WrongOptionsAreKnownBeforeTheFirstRow) {
   const std::string cat = kPhotos + "/cat.jpg";
   expect_refused(predict({cat, "--labels", path("gone.txt")}), 2, "gone.txt: ");
-  expect_refused(predict({cat, "--resize-backend", "tensor"}), 2, "resize_backend: ");
+  expect_refused(predict({cat, "--resize-backend", "tensor"}), 2, "--resize-backend: ");
   // 64 images of 4096 x 4096 for each of two workers: 24 GiB of input tensors.
   std::vector<std::string> many(64, cat);
   many.insert(many.end(), {"--batch-size", "64", "--input-size", "4096", "--workers", "2"});

@@ -104,7 +104,6 @@ struct Predictor::Impl {
         head(make_task(model, options)),
         queue(2 * static_cast<std::size_t>(plan.workers) * static_cast<std::size_t>(executor.batch_size())),
         shared{model, options, executor, *head, queue, plan.threads_per_worker, {}, {}} {
-    check_slots();
     threads.reserve(static_cast<std::size_t>(plan.workers));
     try {
       for (int i = 0; i < plan.workers; ++i) threads.emplace_back(run_worker, std::ref(shared));
@@ -121,15 +120,14 @@ struct Predictor::Impl {
     stop();
   }
 
-  // The inputs of all workers, before a thread allocates its own.
-  void check_slots() const {
+  // The inputs of all workers, before a plan is compiled for one of them or a thread allocates its own.
+  static void check_slots(const Model& model, int batch_size, int workers) {
     if (model.signature().form == InputForm::list_chw) return;
     const Preset& preset = model.preset().values;
-    const double bytes =
-        3.0 * sizeof(float) * preset.input_height * preset.input_width * executor.batch_size() * plan.workers;
+    const double bytes = 3.0 * sizeof(float) * preset.input_height * preset.input_width * batch_size * workers;
     if (bytes <= kLargestSlots) return;
     throw Error(ErrorCode::invalid_argument, "batch_size",
-                std::to_string(plan.workers) + " workers with batches of " + std::to_string(executor.batch_size()) +
+                std::to_string(workers) + " workers with batches of " + std::to_string(batch_size) +
                     " images of this size take " + human_bytes(static_cast<std::uint64_t>(bytes)) + ", the limit is " +
                     human_bytes(static_cast<std::uint64_t>(kLargestSlots)) +
                     "; use a smaller batch, input size or fewer workers");
@@ -147,6 +145,7 @@ struct Predictor::Impl {
     if (options.device == "auto") chosen.device = fit_device(model, chosen.device, options.log);
     chosen.precision = options.precision;
     chosen.batch_size = choose_batch_size(model, options);
+    check_slots(model, chosen.batch_size, plan.workers);
     chosen.threads = plan.threads_per_worker;
     if (options.expected_images >= kCompiledFrom) {
       chosen.compile_height = model.preset().values.input_height;

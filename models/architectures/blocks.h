@@ -15,8 +15,8 @@ using Activation = Value (GraphBuilder::*)(Value);
 
 Value activate(GraphBuilder& g, Activation activation, Value x);
 
-// GraphBuilder's layers take a bias where the file has one. These layers have one: a file without it is damaged, and the
-// missing tensor is named.
+// GraphBuilder's layers take a bias where the file has one. These layers have one: a file without it is damaged, and
+// the missing tensor is named.
 Value biased_conv(GraphBuilder& g, const Weights& w, Value x, const Conv2dOptions& options);
 Value biased_linear(GraphBuilder& g, const Weights& w, Value x);
 Value biased_norm(GraphBuilder& g, const Weights& w, Value x, double eps = 1e-5);  // a layer norm

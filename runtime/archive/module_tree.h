@@ -17,7 +17,7 @@ NodeId module_attributes(const Pickle& data, NodeId id);
 std::string class_of(const Pickle& data, NodeId id);
 
 struct ModuleTree {
-  std::vector<std::pair<std::string, NodeId>> tensors;       // dotted name -> node, in state_dict() order
+  std::vector<std::pair<std::string, NodeId>> tensors;  // dotted name -> node, in state_dict() order
   // Buffers that state_dict() leaves out, and attributes that may be tensors: calls of any kind.
   std::vector<std::pair<std::string, NodeId>> others;
   std::vector<std::pair<std::string, std::string>> classes;  // class -> where it stands first, once each

@@ -76,8 +76,8 @@ std::int64_t element_count(const std::vector<std::int64_t>& shape);
 class TensorFile {
  public:
   virtual ~TensorFile() = default;
-  // Opens torch_save_zip, torch_save_legacy, safetensors or shard_index. Throws bad_model, limit_exceeded, or unsupported for
-  // another kind.
+  // Opens torch_save_zip, torch_save_legacy, safetensors or shard_index. Throws bad_model, limit_exceeded, or
+  // unsupported for another kind.
   static std::shared_ptr<const TensorFile> open(std::shared_ptr<const ByteSource> source, Kind kind,
                                                 const Limits& limits = {});
 

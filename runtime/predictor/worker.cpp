@@ -13,8 +13,8 @@
 
 #include "core/text.h"
 #include "executor/executor.h"
-#include "image/image.h"
 #include "executor/openmp.h"
+#include "image/image.h"
 #include "predictor/pixels.h"
 #include "predictor/read_file.h"
 #include "preprocess/preprocess.h"

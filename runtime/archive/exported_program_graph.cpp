@@ -190,8 +190,10 @@ std::optional<Tree> read_tree_node(const Json& json, const Json* named_tuples, c
   if (context != json.end() && context->is_string()) {
     keys = Json::parse(context->get_ref<const std::string&>(), nullptr, false);
   }
-  if (keys.is_string() && named_tuples != nullptr) {
-    if (const Json* definition = reader.find(*named_tuples, keys.get_ref<const std::string&>().c_str())) {
+  // A named tuple's name stands there as it is, or as JSON.
+  if (!keys.is_array() && !keys.is_null() && named_tuples != nullptr) {
+    const std::string tuple = keys.is_string() ? keys.get<std::string>() : context->get<std::string>();
+    if (const Json* definition = reader.find(*named_tuples, tuple.c_str())) {
       keys = reader.member(*definition, "field_names");
     }
   }

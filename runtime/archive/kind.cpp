@@ -53,6 +53,23 @@ const std::vector<KindInfo>& table() {
       {Kind::text, "text", "a plain text file, not a model", "give the path of the model file"},
       {Kind::onnx, "onnx", "an ONNX model",
        "it runs with ONNX Runtime; for ptrun export the PyTorch model it came from"},
+      {Kind::saved_model, "saved_model", "a TensorFlow SavedModel (saved_model.pb)",
+       "it runs with TensorFlow; for ptrun export the PyTorch model, or convert the weights to PyTorch first"},
+      {Kind::frozen_graph, "frozen_graph", "a frozen TensorFlow graph (.pb)",
+       "it runs with TensorFlow 1's GraphDef; for ptrun export the PyTorch model it was made from"},
+      {Kind::tflite, "tflite", "a LiteRT (TensorFlow Lite) model (.tflite)",
+       "it runs with LiteRT; for ptrun give the PyTorch model, for ultralytics the .pt file it was exported from"},
+      {Kind::coreml, "coreml", "a Core ML model (.mlmodel)",
+       "it runs on Apple systems only; for ptrun give the PyTorch model that coremltools converted"},
+      {Kind::openvino, "openvino", "an OpenVINO model description (.xml)",
+       "it runs with OpenVINO; for ptrun give the PyTorch model that ovc or export converted"},
+      {Kind::tensorrt, "tensorrt", "a TensorRT engine (.engine, .plan), native code for one GPU type",
+       "it runs with its own TensorRT version; for ptrun give the .pt or .pt2 file it was built from"},
+      {Kind::gguf, "gguf", "a GGUF file of llama.cpp", "ptrun runs image models of PyTorch; give one of these"},
+      {Kind::keras_zip, "keras_zip", "a Keras 3 model (.keras)",
+       "copy its weights into the PyTorch network in Python and save that with torch.save"},
+      {Kind::python_source, "python_source", "Python source code, not a model: it is never executed",
+       "run it with Python to make the model, then save it: torch.save(model.state_dict(), 'weights.pt')"},
       {Kind::hdf5, "hdf5", "an HDF5 file (Keras, h5py), not a PyTorch model",
        "convert the weights to PyTorch first and save them with torch.save"},
       {Kind::numpy, "numpy", "a NumPy array file (.npy), not a PyTorch model",
@@ -91,6 +108,9 @@ struct Magic {
 constexpr std::array kMagics = {
     Magic{Kind::empty_zip, 0, "PK\x05\x06"sv},
     Magic{Kind::mobile_flatbuffer, 4, "PTMF"sv},
+    Magic{Kind::tflite, 4, "TFL3"sv},
+    Magic{Kind::gguf, 0, "GGUF"sv},
+    Magic{Kind::tensorrt, 0, "ftrt"sv},
     Magic{Kind::executorch, 4, "ET12"sv},
     Magic{Kind::executorch_data, 4, "FT01"sv},
     Magic{Kind::pytorch_preview, 0, "PYTORCH1"sv},
@@ -138,6 +158,31 @@ bool looks_like_onnx(std::string_view head) {
   return head[2] == '\x12' || head[2] == '\x1A' || head[2] == '\x22' || head[2] == '\x3A' || head[2] == '\x42';
 }
 
+// ultralytics puts the length of a JSON text and the text in front of the engine.
+bool looks_like_wrapped_engine(const ByteSource& source, std::string_view head) {
+  if (head.size() < 5 || head[4] != '{' || head[3] != '\0') return false;
+  std::uint64_t length = 0;
+  for (std::size_t i = 0; i < 4; ++i)
+    length |= static_cast<std::uint64_t>(static_cast<unsigned char>(head[i])) << (8U * i);
+  return source.size() >= length + 8 && source.read_string(4 + length, 4) == "ftrt";
+}
+
+// Protocol buffers have no magic number. Core ML: specificationVersion, then the description, whose writer names
+// itself. SavedModel: schema version 1, then a list of operators, each with an attribute "type". A frozen graph: nodes
+// from the first byte on, "Placeholder" or "Const" among the first.
+Kind protobuf_kind(std::string_view head) {
+  if (head.size() < 16) return Kind::unknown;
+  const auto holds = [&](std::string_view words) { return head.find(words) != std::string_view::npos; };
+  if (head[0] == '\x08' && head[2] == '\x12') {
+    if (holds("coreml")) return Kind::coreml;
+    if (head[1] == '\x01' && holds("\x12\x04type"sv)) return Kind::saved_model;
+  }
+  if (head[0] == '\x0A' && (holds("\x12\x0BPlaceholder"sv) || holds("\x12\x05"
+                                                                    "Const"sv)))
+    return Kind::frozen_graph;
+  return Kind::unknown;
+}
+
 bool looks_like_pickle(std::string_view head) {
   return head.size() >= 2 && head[0] == '\x80' && head[1] >= 1 && head[1] <= 5;
 }
@@ -158,6 +203,8 @@ Kind by_content(const ByteSource& source, std::string_view head) {
   if (has_at(head, 257, "ustar")) return tar_is_torch_save(source) ? Kind::torch_save_tar : Kind::tar;
   if (looks_like_legacy(head)) return Kind::torch_save_legacy;
   if (looks_like_pickle(head)) return Kind::bare_pickle;
+  if (looks_like_wrapped_engine(source, head)) return Kind::tensorrt;
+  if (const Kind protobuf = protobuf_kind(head); protobuf != Kind::unknown) return protobuf;
   if (looks_like_onnx(head)) return Kind::onnx;
   if (const Kind text = text_kind(head); text != Kind::unknown) return text;
   if (std::all_of(head.begin(), head.end(), [](char c) { return c == '\0'; })) return Kind::zeros;
@@ -201,6 +248,10 @@ constexpr std::array kZipRules = {
               return zip.find("MAR-INF/MANIFEST.json") != nullptr || zip.top_folder() == "MAR-INF";
             }},
 };
+
+bool is_keras(const ZipArchive& zip) {
+  return zip.find("model.weights.h5") != nullptr && zip.find("metadata.json") != nullptr;
+}
 
 bool is_npz(const ZipArchive& zip) {
   return std::all_of(zip.entries().begin(), zip.entries().end(), [](const ZipEntry& entry) {
@@ -262,6 +313,7 @@ Kind detect_zip(const ZipArchive& zip) {
     // A MAR is also told by its folder alone; everything else stands under one top folder.
     return found;
   }
+  if (is_keras(zip)) return Kind::keras_zip;
   return is_npz(zip) ? Kind::npz : Kind::other_zip;
 }
 

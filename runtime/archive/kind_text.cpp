@@ -67,6 +67,28 @@ std::string image_format(std::string_view head) {
   return "HEIF";
 }
 
+// A statement of Python at the beginning of a line; a list of classes may hold "import duties" or "from above".
+bool is_statement(std::string_view line) {
+  while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.remove_suffix(1);
+  if (line.empty()) return false;
+  const auto holds = [&](std::string_view words) { return line.find(words) != std::string_view::npos; };
+  const bool one_word = line.find(' ', line.find(' ') + 1) == std::string_view::npos;
+  if (begins(line, "import ")) return one_word || holds(" as ");
+  if (begins(line, "from ")) return holds(" import ");
+  if (begins(line, "def ")) return holds("(") && line.back() == ':';
+  if (begins(line, "class ")) return line.back() == ':';
+  return begins(line, "#!") && holds("python");
+}
+
+bool is_python(std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    if (is_statement(text.substr(0, end))) return true;
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return false;
+}
+
 }  // namespace
 
 Kind text_kind(std::string_view head) {
@@ -82,12 +104,18 @@ Kind text_kind(std::string_view head) {
   const std::size_t first = head.find_first_not_of(" \r\n\t");
   if (first == std::string_view::npos) return Kind::text;
   const std::string start = lower(head.substr(first, 64));
+  // OpenVINO's IR: <net name="..." version="11"> after an optional declaration.
+  if (start[0] == '<' && head.find("<net ") != std::string_view::npos &&
+      head.find("version=\"1") != std::string_view::npos) {
+    return Kind::openvino;
+  }
   constexpr std::array<std::string_view, 7> kWeb = {"<!do", "<htm", "<head", "<body", "<?xml", "<!--", "{\"err"};
   for (const std::string_view mark : kWeb) {
     if (begins(start, mark)) return Kind::web_page;
   }
   if (start[0] == '{' && looks_like_shard_index(head)) return Kind::shard_index;
   if (start[0] == '{' || start[0] == '[') return Kind::json_text;
+  if (is_python(head.substr(first))) return Kind::python_source;
   return Kind::text;
 }
 

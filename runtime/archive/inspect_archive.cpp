@@ -123,10 +123,8 @@ class Inspector {
     }
     for (const WeightTable::Entry& entry : weights.table.entries()) {
       found_.tensors.push_back({entry.name, entry.dtype, entry.shape});
-      const bool buffer = entry.name.find("running_") != std::string::npos ||
-                          entry.name.find("num_batches_tracked") != std::string::npos;
-      if (!buffer) found_.parameters += element_count(entry.shape);
     }
+    found_.parameters += weights.table.parameters();
   }
 
   void add_totals() {

@@ -134,9 +134,7 @@ class ProgramInspector {
       if (tensor != objects.tensor_nodes.end()) {
         const TensorInfo& info = objects.tensors[tensor->second];
         found_.tensors.push_back({step.name, info.dtype, info.shape});
-        const bool buffer = step.name.find("running_") != std::string::npos ||
-                            step.name.find("num_batches_tracked") != std::string::npos;
-        if (!buffer && info.storage != kNoStorage) found_.parameters += element_count(info.shape);
+        if (!names_statistic(step.name) && info.storage != kNoStorage) found_.parameters += element_count(info.shape);
         continue;
       }
       const std::string name = without_mangling(data.callable_name(step.node));

@@ -42,6 +42,18 @@ bool WeightTable::has_prefix(std::string_view prefix) const {
   return at != index_.end() && at->first.compare(0, start.size(), start) == 0;
 }
 
+bool names_statistic(std::string_view name) {
+  return name.find("running_") != std::string_view::npos || name.find("num_batches_tracked") != std::string_view::npos;
+}
+
+std::int64_t WeightTable::parameters() const {
+  std::int64_t count = 0;
+  for (const Entry& entry : entries_) {
+    if (!names_statistic(entry.name)) count += archive::element_count(entry.shape);
+  }
+  return count;
+}
+
 std::vector<std::size_t> WeightTable::below(std::string_view prefix) const {
   const std::string start = prefix.empty() ? std::string() : archive::text_of(prefix, '.');
   std::vector<std::size_t> found;

@@ -12,6 +12,9 @@
 
 namespace ptrun {
 
+// True for the names of running statistics and batch counts, which are no parameters.
+bool names_statistic(std::string_view name);
+
 class WeightTable {
  public:
   struct Entry {
@@ -29,6 +32,8 @@ class WeightTable {
   bool has_prefix(std::string_view prefix) const;
   // Indices, in file order, of the entries whose names begin with `prefix` + "."; all of them for an empty prefix.
   std::vector<std::size_t> below(std::string_view prefix) const;
+  // Elements of all entries but statistics.
+  std::int64_t parameters() const;
 
  private:
   std::vector<Entry> entries_;

@@ -26,8 +26,8 @@ std::int64_t channels_of(const PickledModule& module) {
   return 0;
 }
 
-// Channels of the images: those of the first layer of the tree that names them; nothing where a layer before it may
-// change their number, or where none says.
+// What the first layer that names channels takes; nothing where none does. Layers before it may have changed the
+// number, so it is a guess for the trial run.
 std::optional<std::int64_t> input_channels(const PickledModule& root) {
   const std::function<std::int64_t(const PickledModule&, int)> search = [&](const PickledModule& module, int depth) {
     std::int64_t found = channels_of(module);
@@ -116,16 +116,6 @@ void name_architecture(const LoadRequest& request, const archive::FoundWeights& 
   }
 }
 
-std::int64_t count_parameters(const WeightTable& table) {
-  std::int64_t count = 0;
-  for (const WeightTable::Entry& entry : table.entries()) {
-    const bool buffer =
-        entry.name.find("running_") != std::string::npos || entry.name.find("num_batches_tracked") != std::string::npos;
-    if (!buffer) count += archive::element_count(entry.shape);
-  }
-  return count;
-}
-
 }  // namespace
 
 void load_pickled_module(const LoadRequest& request, const std::shared_ptr<const archive::TensorFile>& file,
@@ -147,7 +137,6 @@ void load_pickled_module(const LoadRequest& request, const std::shared_ptr<const
   PresetLayer sizes = facts.file_preset.input_height ? facts.file_preset : facts.assumed_preset;
   if (asked.input_height && asked.input_width) sizes = asked;
   if (facts.trial_size) sizes.input_height = sizes.input_width = facts.trial_size;
-  // What is said last stands behind layers that may change the number; photos have three.
   std::vector<std::int64_t> candidates = {said.value_or(3)};
   for (const std::int64_t usual : {3, 1, 4}) {
     if (usual != candidates.front()) candidates.push_back(usual);
@@ -165,7 +154,7 @@ void load_pickled_module(const LoadRequest& request, const std::shared_ptr<const
   const bool rows = probe.outputs.size() == 1 && probe.outputs[0].size() == 2 && probe.outputs[0][1] > 1;
   model.task = facts.task.value_or(rows ? Task::classify : Task::tensors);
   model.kind = "pickled_module";
-  model.parameters = count_parameters(source->table);
+  model.parameters = source->table.parameters();
   model.module = std::move(graph);
   model.labels = facts.labels;
   model.file_preset = facts.file_preset;

@@ -147,16 +147,6 @@ bool load_by_rules(const LoadRequest& request, const std::shared_ptr<const archi
   }
 }
 
-std::int64_t count_parameters(const WeightTable& table) {
-  std::int64_t count = 0;
-  for (const WeightTable::Entry& entry : table.entries()) {
-    const bool buffer =
-        entry.name.find("running_") != std::string::npos || entry.name.find("num_batches_tracked") != std::string::npos;
-    if (!buffer) count += archive::element_count(entry.shape);
-  }
-  return count;
-}
-
 }  // namespace
 
 void load_weights(const LoadRequest& request, Model::Impl& model) {
@@ -183,7 +173,7 @@ void load_weights(const LoadRequest& request, Model::Impl& model) {
   }
   fill_network_facts(architecture, recognised.match, *request.options.models, model);
   if (found.whole_module) model.same_keys.clear();  // the class is written in the file
-  model.parameters = count_parameters(found.table);
+  model.parameters = found.table.parameters();
   apply_facts(read_file_facts(*file, found), model);
   model.notes = found.notes;
 }

@@ -11,29 +11,16 @@ namespace {
 const std::string kFolder = PTRUN_TEST_DATA "/exported";
 constexpr double kTolerance = 1e-5;
 
-struct Case {
-  nlohmann::json expected;
-  std::string name;
-};
-
-// Keeps the recorded numbers out of the test's output.
-void PrintTo(const Case& value, std::ostream* out) { *out << value.name; }
-
-std::vector<Case> all_cases() {
-  std::vector<nlohmann::json> found = read_cases(kFolder);
+std::vector<GoldenCase> all_cases() {
+  std::vector<GoldenCase> cases = golden_cases(kFolder);
   for (const char* old : {"old_2_6_0", "old_2_9_1", "old_2_11_0"}) {
     std::ifstream file(kFolder + "/" + old + ".json");
-    found.push_back(nlohmann::json::parse(file));
-  }
-  std::vector<Case> cases;
-  for (const nlohmann::json& expected : found) {
-    const std::string file = expected.at("file");
-    cases.push_back({expected, file.substr(0, file.find('.'))});
+    cases.push_back(golden_case(nlohmann::json::parse(file)));
   }
   return cases;
 }
 
-class ExportedGolden : public testing::TestWithParam<Case> {};
+class ExportedGolden : public testing::TestWithParam<GoldenCase> {};
 
 TEST_P(ExportedGolden, EqualsPython) {
   const Comparison result = compare(kFolder, GetParam().expected, GetParam().expected.value("tolerance", kTolerance));

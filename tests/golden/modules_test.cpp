@@ -2,9 +2,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <cctype>
-
 #include "golden/torchscript_golden.h"
 #include "ptrun/error.h"
 #include "ptrun/models.h"
@@ -82,27 +79,7 @@ LoadOptions options() {
   return options;
 }
 
-struct Case {
-  nlohmann::json expected;
-  std::string name;
-};
-
-// Keeps the recorded numbers out of the test's output.
-void PrintTo(const Case& value, std::ostream* out) { *out << value.name; }
-
-std::vector<Case> cases_in(const std::string& folder) {
-  std::vector<Case> cases;
-  for (const nlohmann::json& expected : read_cases(folder)) {
-    std::string name = expected.at("file");
-    name = name.substr(0, name.rfind('.'));
-    std::replace_if(
-        name.begin(), name.end(), [](char c) { return std::isalnum(c) == 0; }, '_');
-    cases.push_back({expected, name});
-  }
-  return cases;
-}
-
-class Modules : public ::testing::TestWithParam<Case> {};
+class Modules : public ::testing::TestWithParam<GoldenCase> {};
 
 TEST_P(Modules, EqualPython) {
   const Comparison result = compare(kFolder, GetParam().expected, kTolerance, options());
@@ -110,7 +87,7 @@ TEST_P(Modules, EqualPython) {
   EXPECT_GT(result.elements, 0U);
 }
 
-INSTANTIATE_TEST_SUITE_P(Leaves, Modules, ::testing::ValuesIn(cases_in(kFolder)),
+INSTANTIATE_TEST_SUITE_P(Leaves, Modules, ::testing::ValuesIn(golden_cases(kFolder)),
                          [](const auto& one) { return one.param.name; });
 
 Error error_of(const std::string& file, LoadOptions with = options()) {

@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+#include <cctype>
 #include <chrono>
 #include <fstream>
 #include <stdexcept>
@@ -151,6 +153,22 @@ std::vector<json> read_cases(const std::string& folder) {
   std::ifstream file(folder + "/expected.json");
   if (!file) throw std::runtime_error(folder + "/expected.json is missing");
   return json::parse(file).at("cases").get<std::vector<json>>();
+}
+
+void PrintTo(const GoldenCase& value, std::ostream* out) { *out << value.name; }
+
+GoldenCase golden_case(json expected) {
+  std::string name = expected.at("file");
+  name = name.substr(0, name.rfind('.'));
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; }, '_');
+  return {std::move(expected), std::move(name)};
+}
+
+std::vector<GoldenCase> golden_cases(const std::string& folder) {
+  std::vector<GoldenCase> cases;
+  for (json& expected : read_cases(folder)) cases.push_back(golden_case(std::move(expected)));
+  return cases;
 }
 
 Comparison compare(const std::string& folder, const json& expected, double tolerance, const LoadOptions& options) {

@@ -9,24 +9,7 @@ namespace {
 const std::string kFolder = PTRUN_TEST_DATA "/torchscript";
 constexpr double kTolerance = 1e-5;
 
-struct Case {
-  nlohmann::json expected;
-  std::string name;
-};
-
-// Keeps the recorded numbers out of the test's output.
-void PrintTo(const Case& value, std::ostream* out) { *out << value.name; }
-
-std::vector<Case> all_cases() {
-  std::vector<Case> cases;
-  for (const nlohmann::json& expected : read_cases(kFolder)) {
-    const std::string file = expected.at("file");
-    cases.push_back({expected, file.substr(0, file.find('.'))});
-  }
-  return cases;
-}
-
-class TorchScriptGolden : public testing::TestWithParam<Case> {};
+class TorchScriptGolden : public testing::TestWithParam<GoldenCase> {};
 
 TEST_P(TorchScriptGolden, EqualsPython) {
   // A file may ask for more: half_frozen.pt was folded in float16, its reference was not.
@@ -35,7 +18,7 @@ TEST_P(TorchScriptGolden, EqualsPython) {
   EXPECT_TRUE(result.elements > 0 || GetParam().expected.at("runs").empty()) << "nothing was compared";
 }
 
-INSTANTIATE_TEST_SUITE_P(Files, TorchScriptGolden, testing::ValuesIn(all_cases()),
+INSTANTIATE_TEST_SUITE_P(Files, TorchScriptGolden, testing::ValuesIn(golden_cases(kFolder)),
                          [](const auto& one) { return one.param.name; });
 
 // The comparison itself can fail: other numbers and other facts are seen.

@@ -149,7 +149,7 @@ struct ModuleFacts {
   PresetLayer file_preset;     // the same
   PresetLayer assumed_preset;  // what most files of its kind use
   std::vector<std::string> notes;
-  std::optional<std::int64_t> input_channels;  // else what the first convolution takes
+  std::optional<std::int64_t> input_channels;  // else tried: what the first layer takes, then 3, 1, 4
   std::optional<int> trial_size;               // pixels; a height and width that fit, small, for the loader's trial run
 };
 

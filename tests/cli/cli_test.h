@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "cli/process.h"
+#include "support/scratch.h"
 
 namespace ptrun::test {
 
@@ -26,9 +27,7 @@ class CliTest : public testing::Test {
   void SetUp() override {
     ASSERT_TRUE(fs::exists(kWeights)) << kWeights
                                       << " is missing: scripts/test.sh brings it, or set PTRUN_TEST_WEIGHTS";
-    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
-    root_ = fs::path(testing::TempDir()) / (std::string("ptrun_cli_") + test->test_suite_name() + "_" + test->name());
-    fs::remove_all(root_);
+    root_ = scratch_path("cli");
     fs::create_directories(root_);
   }
   void TearDown() override { fs::remove_all(root_); }

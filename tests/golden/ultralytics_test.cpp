@@ -12,6 +12,7 @@
 #include "golden/named_values.h"
 #include "ptrun/error.h"
 #include "support/pt_bytes.h"
+#include "support/scratch.h"
 
 namespace ptrun {
 namespace {
@@ -128,7 +129,7 @@ class TreeWriter {
 };
 
 std::string write_model(const std::string& name, const json& tree) {
-  const std::string path = ::testing::TempDir() + "/ultralytics_" + name + ".pt";
+  const std::string path = test::scratch_path(name + ".pt");
   std::ofstream(path, std::ios::binary) << TreeWriter(tree).zip();
   return path;
 }

@@ -3,6 +3,7 @@
 
 #include "hostile/refuse.h"
 #include "support/pt_bytes.h"
+#include "support/scratch.h"
 
 namespace ptrun::test {
 namespace {
@@ -129,7 +130,7 @@ TEST(AimedPickle, TooManyValues) {
 
 // os.system and friends are data: the file loads as far as there are weights in it, and nothing runs.
 TEST(AimedPickle, CallsAreNeverMade) {
-  const std::string marker = testing::TempDir() + "ptrun_pickle_ran";
+  const std::string marker = scratch_path("ran");
   const auto call = [&](const std::string& module, const std::string& name, const std::string& argument) {
     return PickleBytes()
         .raw("}")

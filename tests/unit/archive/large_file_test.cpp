@@ -8,6 +8,7 @@
 #include "archive/inspect_archive.h"
 #include "archive/write_zip.h"
 #include "support/pt_bytes.h"
+#include "support/scratch.h"
 
 namespace ptrun::archive {
 namespace {
@@ -34,7 +35,7 @@ class CountingSource final : public ByteSource {
 class LargeFile : public testing::Test {
  protected:
   void SetUp() override {
-    path_ = std::filesystem::path(testing::TempDir()) / ("ptrun_large_" + std::to_string(::getpid()) + ".pt");
+    path_ = test::scratch_path("large.pt");
     const int file = ::open(path_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     ASSERT_GE(file, 0);
     bool ok = true;

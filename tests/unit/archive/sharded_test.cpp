@@ -1,7 +1,6 @@
 // Weights in several files behind an index.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -10,6 +9,7 @@
 #include "archive/weight_table.h"
 #include "support/expect_error.h"
 #include "support/pt_bytes.h"
+#include "support/scratch.h"
 
 namespace ptrun::archive {
 namespace {
@@ -19,9 +19,7 @@ using test::expect_error;
 class Sharded : public testing::Test {
  protected:
   void SetUp() override {
-    folder_ =
-        std::filesystem::path(testing::TempDir()) / ("ptrun_shards_" + std::to_string(::getpid()) + "_" +
-                                                     testing::UnitTest::GetInstance()->current_test_info()->name());
+    folder_ = test::scratch_path("shards");
     std::filesystem::create_directories(folder_ / "below");
     write("a.safetensors", test::good_safetensors());
     const std::string second = test::torch_zip(

@@ -7,6 +7,8 @@
 #include <fstream>
 #include <thread>
 
+#include "support/scratch.h"
+
 namespace ptrun {
 namespace {
 
@@ -14,10 +16,7 @@ namespace fs = std::filesystem;
 
 class CgroupTest : public testing::Test {
  protected:
-  void SetUp() override {
-    root_ = testing::TempDir() + "ptrun_cgroup_" + testing::UnitTest::GetInstance()->current_test_info()->name();
-    fs::remove_all(root_);
-  }
+  void SetUp() override { root_ = test::scratch_path("cgroup"); }
   void TearDown() override { fs::remove_all(root_); }
   void write(const std::string& name, const std::string& text) {
     const fs::path path = fs::path(root_) / name;

@@ -14,6 +14,7 @@
 #include "job/reorder.h"
 #include "ptrun/error.h"
 #include "support/pictures.h"
+#include "support/scratch.h"
 #include "support/tiny_model.h"
 
 namespace ptrun {
@@ -47,9 +48,7 @@ TEST(ReorderTest, AnswersLeaveInOrder) {
 class JobTest : public testing::Test {
  protected:
   void SetUp() override {
-    root_ = fs::path(testing::TempDir()) /
-            (std::string("ptrun_job_") + testing::UnitTest::GetInstance()->current_test_info()->name());
-    fs::remove_all(root_);
+    root_ = test::scratch_path("job");
     fs::create_directories(root_ / "in");
   }
   void TearDown() override { fs::remove_all(root_); }

@@ -10,6 +10,7 @@
 #include "job/source/natural_order.h"
 #include "ptrun/error.h"
 #include "ptrun/job.h"
+#include "support/scratch.h"
 
 namespace ptrun {
 namespace {
@@ -21,9 +22,7 @@ using testing::HasSubstr;
 class SourcesTest : public testing::Test {
  protected:
   void SetUp() override {
-    root_ = fs::path(testing::TempDir()) /
-            (std::string("ptrun_sources_") + testing::UnitTest::GetInstance()->current_test_info()->name());
-    fs::remove_all(root_);
+    root_ = test::scratch_path("sources");
     fs::create_directories(root_);
   }
   void TearDown() override { fs::remove_all(root_); }

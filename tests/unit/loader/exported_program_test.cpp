@@ -11,6 +11,7 @@
 #include "ptrun/model.h"
 #include "support/expect_error.h"
 #include "support/pt_bytes.h"
+#include "support/scratch.h"
 
 namespace ptrun {
 namespace {
@@ -69,9 +70,7 @@ class DamagedProgram : public testing::Test {
         kProgram, [&](json& text) { edit(text["graph_module"]["graph"]["nodes"]); }, code, words);
   }
 
-  const std::string path_ =
-      std::filesystem::temp_directory_path() /
-      ("ptrun_" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()) + ".pt2");
+  const std::string path_ = test::scratch_path("program.pt2");
 };
 
 TEST_F(DamagedProgram, UnchangedItLoads) { EXPECT_NO_THROW(load(records_of("classifier_batch_1.pt2"))); }

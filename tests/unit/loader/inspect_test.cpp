@@ -11,6 +11,7 @@
 #include "ptrun/models.h"
 #include "support/expect_error.h"
 #include "support/pt_bytes.h"
+#include "support/scratch.h"
 
 namespace ptrun {
 namespace {
@@ -27,7 +28,7 @@ class InspectTest : public testing::Test {
   }
   // The file is kept until the end of the test.
   std::string write(const std::string& name, const std::string& bytes) {
-    path_ = std::filesystem::path(testing::TempDir()) / name;
+    path_ = test::scratch_path(name);
     std::ofstream(path_, std::ios::binary) << bytes;
     return path_.string();
   }
@@ -42,7 +43,7 @@ TEST_F(InspectTest, TellsHowToExportAnUnknownPickledModule) {
   EXPECT_THAT(found.explanation, HasSubstr("forward function is Python code outside the file"));
   EXPECT_THAT(found.explanation, HasSubstr("\nimport archive_net\n"));
   EXPECT_THAT(found.explanation, HasSubstr("weights_only=False).float().eval()\n"));
-  EXPECT_THAT(found.explanation, HasSubstr("torch.jit.trace(model, torch.rand(1, 3, 224, 224)).save('model.pt')"));
+  EXPECT_THAT(found.explanation, HasSubstr("torch.jit.trace(model, torch.rand(1, 3, 224, 224)).save('exported.pt')"));
   EXPECT_THAT(found.explanation, HasSubstr("torch.export.save(torch.export.export(model"));
   EXPECT_THAT(found.explanation, HasSubstr("torch.save(model.state_dict(), 'weights.pt')"));
 }

@@ -4,7 +4,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/version.h>
-#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -17,6 +16,7 @@
 #include "ptrun/inspect.h"
 #include "support/made_model.h"
 #include "support/pt_bytes.h"
+#include "support/scratch.h"
 
 namespace ptrun {
 namespace {
@@ -45,7 +45,7 @@ std::string metadata(const std::string& isa = "", const std::string& device = "c
 class NativePackage : public testing::Test {
  protected:
   void SetUp() override {
-    root_ = fs::temp_directory_path() / ("ptrun_native_test_" + std::to_string(::getpid()));
+    root_ = test::scratch_path("native");
     fs::create_directories(root_ / "tmp");
     setenv("TMPDIR", (root_ / "tmp").c_str(), 1);
     unsetenv("PTRUN_TEST_NATIVE_CODE_RAN");

@@ -1,7 +1,6 @@
 // Module trees that no PyTorch writes: every one is an answer with a name, none a crash or a run without end.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -10,6 +9,7 @@
 #include "ptrun/error.h"
 #include "ptrun/model.h"
 #include "support/pt_bytes.h"
+#include "support/scratch.h"
 
 namespace ptrun::test {
 namespace {
@@ -78,7 +78,7 @@ ModuleText conv(const Write& attributes) {
 class PickledModuleTest : public ::testing::Test {
  protected:
   Error load(const std::string& pickle) {
-    const auto path = std::filesystem::temp_directory_path() / ("ptrun_pickled_module_" + std::to_string(getpid()));
+    const auto path = test::scratch_path("module.pt");
     std::ofstream(path, std::ios::binary) << torch_zip(pickle, {{"0", std::string(96, '\0')}});
     Error found(ErrorCode::internal, "", "was loaded");
     try {

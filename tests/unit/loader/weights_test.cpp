@@ -2,7 +2,6 @@
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -13,6 +12,7 @@
 #include "loader/presets.h"
 #include "ptrun/error.h"
 #include "ptrun/model.h"
+#include "support/scratch.h"
 
 namespace ptrun {
 namespace {
@@ -27,9 +27,7 @@ std::string data(const std::string& name) { return std::string(PTRUN_TEST_DATA) 
 // A folder that goes away with the test.
 class Scratch {
  public:
-  Scratch() : path_(std::filesystem::temp_directory_path() / ("ptrun_weights_test_" + std::to_string(getpid()))) {
-    std::filesystem::create_directories(path_);
-  }
+  Scratch() : path_(test::scratch_path("weights")) { std::filesystem::create_directories(path_); }
   ~Scratch() { std::filesystem::remove_all(path_); }
   std::string write(const std::string& name, const std::string& text) const {
     std::ofstream(path_ / name, std::ios::binary) << text;

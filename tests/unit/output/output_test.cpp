@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <csignal>
 #include <filesystem>
@@ -13,6 +12,7 @@
 
 #include "core/output_file.h"
 #include "ptrun/error.h"
+#include "support/scratch.h"
 
 namespace ptrun {
 namespace {
@@ -43,9 +43,7 @@ TEST(OutputFormatTest, FollowsFromTheName) {
 class OutputFileTest : public testing::Test {
  protected:
   void SetUp() override {
-    folder_ = fs::path(testing::TempDir()) /
-              (std::string("ptrun_output_") + testing::UnitTest::GetInstance()->current_test_info()->name());
-    fs::remove_all(folder_);
+    folder_ = test::scratch_path("output");
     fs::create_directory(folder_);
   }
   void TearDown() override { fs::remove_all(folder_); }

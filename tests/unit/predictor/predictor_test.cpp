@@ -20,6 +20,7 @@
 #include "core/thread_plan.h"
 #include "ptrun/error.h"
 #include "support/pictures.h"
+#include "support/scratch.h"
 #include "support/tiny_model.h"
 
 namespace ptrun {
@@ -64,7 +65,7 @@ std::string exact_text(const Outcome& outcome) {
 
 TEST(PredictorTest, FilesBytesAndPixelsGiveTheSame) {
   Predictor predictor(test::mean_colour_model());
-  const std::string path = testing::TempDir() + "ptrun_predictor_same.bmp";
+  const std::string path = test::scratch_path("same.bmp");
   test::write_file(path, bmp(16, 16, 255, 51, 0));
   std::string rgba;
   for (int i = 0; i < 16 * 20; ++i) rgba += std::string("\xFF\x33\x00\x07", 4);  // 4 pixels more than a row needs
@@ -83,8 +84,7 @@ TEST(PredictorTest, FilesBytesAndPixelsGiveTheSame) {
 }
 
 TEST(PredictorTest, EachFailureNamesItsStageAndCauseAndStopsNothing) {
-  const std::string folder = testing::TempDir() + "ptrun_predictor_failures/";
-  fs::remove_all(folder);
+  const std::string folder = test::scratch_path("failures").string() + "/";
   fs::create_directories(folder + "folder.jpg");
   ASSERT_EQ(mkfifo((folder + "fifo.jpg").c_str(), 0600), 0);
   test::write_file(folder + "empty.jpg", "");

@@ -2,7 +2,6 @@
 // in less than a second and 64 MiB, and leaves nothing behind.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -13,6 +12,7 @@
 #include "ptrun/error.h"
 #include "ptrun/model.h"
 #include "support/resource_guard.h"
+#include "support/scratch.h"
 
 namespace ptrun {
 namespace {
@@ -45,7 +45,7 @@ std::vector<Case> all_cases() {
 class EvilTorchScript : public testing::TestWithParam<Case> {
  protected:
   void SetUp() override {
-    folder_ = fs::temp_directory_path() / ("ptrun_evil_" + std::to_string(::getpid()));
+    folder_ = test::scratch_path("evil");
     fs::create_directories(folder_);
     before_ = fs::current_path();
     fs::current_path(folder_);

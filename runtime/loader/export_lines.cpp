@@ -31,10 +31,19 @@ std::string subscripts(const std::string& where) {
 
 constexpr const char* kExample = "torch.rand(1, 3, 224, 224)";
 
-std::string save_lines() {
+// A name for the export that is not the file's own: who pastes the lines must not lose it.
+std::string free_name(const ExportRequest& request, const std::string& stem, const std::string& ending) {
+  const std::string file = request.path.substr(request.path.rfind('/') + 1);
+  return literal((file == stem + ending ? stem + "_2" : stem) + ending);
+}
+
+std::string save_lines(const ExportRequest& request) {
   const std::string example(kExample);
-  return "torch.jit.trace(model, " + example + ").save('model.pt')  # runs in ptrun\n" +
-         "# or: torch.export.save(torch.export.export(model, (" + example + ",)), 'model.pt2')";
+  const std::string script = free_name(request, "exported", ".pt");
+  return "torch.jit.trace(model, " + example + ").save(" + script + ")\n" +
+         "# or: torch.export.save(torch.export.export(model, (" + example + ",)), " +
+         free_name(request, "exported", ".pt2") + ")\n" +
+         "# or, where it takes lists of images or gives dicts of boxes: torch.jit.script(model).save(" + script + ")";
 }
 
 std::string load_call(const ExportRequest& request) {
@@ -46,14 +55,14 @@ std::string load_call(const ExportRequest& request) {
 
 std::string export_line(const ExportRequest& request) {
   return "in Python, where its classes can be imported and if you trust the file: torch.jit.trace(" +
-         load_call(request) + ".float().eval(), " + kExample + ").save('exported.pt')";
+         load_call(request) + ".float().eval(), " + kExample + ").save(" + free_name(request, "exported", ".pt") + ")";
 }
 
 std::string export_lines(const ExportRequest& request) {
   const std::string path = literal(request.path);
   std::string text = "In Python:\nimport torch\n";
   if (request.exported_program) {
-    return text + "model = torch.export.load(" + path + ").module()\n" + save_lines();
+    return text + "model = torch.export.load(" + path + ").module()\n" + save_lines(request);
   }
   if (request.whole_module) {
     // The module's package has to be importable, under the name it was pickled with.
@@ -64,11 +73,12 @@ std::string export_lines(const ExportRequest& request) {
     }
     text += "# this runs code named in the file: only if you trust where it comes from\n";
     text += "model = " + load_call(request) + ".float().eval()\n";
-    return text + save_lines() + "\n# or only the weights: torch.save(model.state_dict(), 'weights.pt')";
+    return text + save_lines(request) + "\n# or only the weights: torch.save(model.state_dict(), " +
+           free_name(request, "weights", ".pt") + ")";
   }
   text += "model = ...  # make the network from the code that trained it\n";
   text += "model.load_state_dict(torch.load(" + path + ", map_location='cpu')" + subscripts(request.where) + ")\n";
-  return text + "model.eval()\n" + save_lines();
+  return text + "model.eval()\n" + save_lines(request);
 }
 
 }  // namespace ptrun

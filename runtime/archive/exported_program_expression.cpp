@@ -260,6 +260,17 @@ Result floor_divide(std::int64_t a, std::int64_t b) {
   return a % b != 0 && (a < 0) != (b < 0) ? quotient - 1 : quotient;
 }
 
+Result exact_divide(std::int64_t a, std::int64_t b) {
+  const Result quotient = floor_divide(a, b);
+  return quotient && a % b == 0 ? quotient : Result();
+}
+
+Result floor_modulo(std::int64_t a, std::int64_t b) {
+  if (!floor_divide(a, b)) return std::nullopt;
+  const std::int64_t rest = a % b;
+  return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
+}
+
 Result power(std::int64_t base, std::int64_t exponent) {
   if (exponent < 0 || exponent > 62) return std::nullopt;
   std::int64_t value = 1;
@@ -283,27 +294,15 @@ constexpr std::array kFunctions = {
     Function{"Mul",
              [](std::int64_t a, std::int64_t b) -> Result { return __builtin_mul_overflow(a, b, &a) ? Result() : a; }},
     Function{"FloorDiv", floor_divide},
-    Function{
-        "CleanDiv",
-        [](std::int64_t a, std::int64_t b) -> Result { return b != 0 && a % b == 0 ? floor_divide(a, b) : Result(); }},
-    Function{
-        "IntTrueDiv",
-        [](std::int64_t a, std::int64_t b) -> Result { return b != 0 && a % b == 0 ? floor_divide(a, b) : Result(); }},
+    Function{"CleanDiv", exact_divide},
+    Function{"IntTrueDiv", exact_divide},
     Function{"CeilDiv",
              [](std::int64_t a, std::int64_t b) -> Result {
                const Result down = floor_divide(a, b);
                return down ? Result(*down + (a % b != 0 ? 1 : 0)) : Result();
              }},
-    Function{"Mod",
-             [](std::int64_t a, std::int64_t b) -> Result {
-               const Result quotient = floor_divide(a, b);
-               return quotient ? Result(a - *quotient * b) : Result();
-             }},
-    Function{"PythonMod",
-             [](std::int64_t a, std::int64_t b) -> Result {
-               const Result quotient = floor_divide(a, b);
-               return quotient ? Result(a - *quotient * b) : Result();
-             }},
+    Function{"Mod", floor_modulo},
+    Function{"PythonMod", floor_modulo},
     Function{"Pow", power},
     Function{"PowByNatural", power},
     Function{"Max", [](std::int64_t a, std::int64_t b) -> Result { return std::max(a, b); }},
@@ -320,7 +319,7 @@ constexpr std::array kFunctions = {
     Function{"Or", [](std::int64_t a, std::int64_t b) -> Result { return a != 0 || b != 0; }},
 };
 
-// NOLINTNEXTLINE(misc-no-recursion): bounded by kMaxDepth.
+// NOLINTNEXTLINE(misc-no-recursion): bounded by kMaxText, a chain of operators is as deep as it is long.
 Result value_of(const Term& term, const Expression::Scope& scope) {
   switch (term.kind) {
     case Term::Kind::number: return term.number;

@@ -1,7 +1,6 @@
 #include "archive/exported_program_shapes.h"
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "archive/fail.h"
 
@@ -29,12 +28,6 @@ class Values final : public Expression::Scope {
   const Shape* shape_;
 };
 
-// factor * symbol + offset.
-struct Linear {
-  std::int64_t factor = 0;
-  std::int64_t offset = 0;
-};
-
 std::optional<std::int64_t> value_at(const Expression& expression, const std::string& symbol, std::int64_t value) {
   Values values(nullptr);
   values.symbols[symbol] = value;
@@ -46,13 +39,15 @@ std::optional<Linear> linear_in(const Expression& expression) {
   if (expression.symbols().size() != 1) return std::nullopt;
   const std::string& symbol = expression.symbols()[0];
   const auto at = [&](std::int64_t value) { return value_at(expression, symbol, value); };
-  const auto zero = at(0);
-  const auto one = at(1);
-  if (!zero || !one) return std::nullopt;
-  const Linear line{*one - *zero, *zero};
   // Larger ones could leave the range of numbers when they meet a bound.
   constexpr std::int64_t kLargest = 1 << 20;
-  if (line.factor <= 0 || line.factor > kLargest || std::abs(line.offset) > kLargest) return std::nullopt;
+  const auto small = [](const std::optional<std::int64_t>& value) {
+    return value && *value >= -kLargest && *value <= kLargest;
+  };
+  const auto zero = at(0);
+  const auto one = at(1);
+  if (!small(zero) || !small(one) || *one <= *zero) return std::nullopt;
+  const Linear line{*one - *zero, *zero};
   for (const std::int64_t value : {2, 7, 1001}) {
     if (at(value) != std::optional(line.factor * value + line.offset)) return std::nullopt;
   }
@@ -70,29 +65,31 @@ SizeBounds bounds_of(const Linear& line, const Range& range) {
   return bounds;
 }
 
-std::string wanted(const SizeBounds& bounds) {
-  if (bounds.multiple > 1) return text_of("expected a multiple of ", bounds.multiple);
-  if (bounds.maximum < 0) return text_of("expected at least ", bounds.minimum);
-  return text_of("expected ", bounds.minimum, " to ", bounds.maximum);
+// What fulfils the line, where not every size does.
+std::string wanted(const Linear& line) {
+  const std::int64_t rest = (line.offset % line.factor + line.factor) % line.factor;
+  return text_of("expected a multiple of ", line.factor, rest == 0 ? std::string() : text_of(" plus ", rest));
 }
 
 }  // namespace
 
-ShapeRules::ShapeRules(const TensorMeta& meta, const Program& program, bool guards)
-    : sizes_(meta.sizes), ranges_(program.ranges) {
-  for (const Size& size : sizes_) {
+ShapeRules::ShapeRules(const TensorMeta& meta, const Program& program, bool guards) {
+  for (const Size& size : meta.sizes) {
     SizeBounds bounds;
-    std::optional<Expression> expression;
+    Rule rule;
     if (size.fixed) {
       bounds.size = *size.fixed;
-    } else if ((expression = Expression::parse(size.expression))) {
-      if (const auto line = linear_in(*expression)) {
-        const auto range = ranges_.find(expression->symbols()[0]);
-        bounds = bounds_of(*line, range == ranges_.end() ? Range() : range->second);
+    } else if ((rule.expression = Expression::parse(size.expression))) {
+      if (rule.expression->symbols().empty()) {
+        bounds.size = rule.expression->evaluate(Values(nullptr)).value_or(-1);
+        rule.expression.reset();
+      } else if ((rule.line = linear_in(*rule.expression))) {
+        const auto range = program.ranges.find(rule.expression->symbols()[0]);
+        bounds = bounds_of(*rule.line, range == program.ranges.end() ? Range() : range->second);
       }
     }
     bounds_.push_back(bounds);
-    expressions_.push_back(std::move(expression));
+    rules_.push_back(std::move(rule));
   }
   for (const std::string& text : program.guards) {
     auto expression = guards ? Expression::parse(text) : std::nullopt;
@@ -105,7 +102,7 @@ ShapeRules::ShapeRules(const TensorMeta& meta, const Program& program, bool guar
 }
 
 std::string ShapeRules::problem(const Shape& shape) const {
-  if (shape.size() != sizes_.size()) return text_of("has ", shape.size(), " dimensions, expected ", sizes_.size());
+  if (shape.size() != rules_.size()) return text_of("has ", shape.size(), " dimensions, expected ", rules_.size());
   Values values(&shape);
   std::map<std::string, std::size_t> first;  // dimension that gave a symbol its value
   for (std::size_t i = 0; i < shape.size(); ++i) {
@@ -118,19 +115,20 @@ std::string ShapeRules::problem(const Shape& shape) const {
           "has ", shape[i], " in dimension ", i, ", expected ",
           bounds.maximum < 0 ? text_of("at least ", bounds.minimum) : text_of(bounds.minimum, " to ", bounds.maximum));
     }
-    const auto line = expressions_[i] ? linear_in(*expressions_[i]) : std::nullopt;
+    const auto& [expression, line] = rules_[i];
     if (!line) continue;
     if ((shape[i] - line->offset) % line->factor != 0)
-      return text_of("has ", shape[i], " in dimension ", i, ", ", wanted(bounds));
-    const std::string& symbol = expressions_[i]->symbols()[0];
+      return text_of("has ", shape[i], " in dimension ", i, ", ", wanted(*line));
+    const std::string& symbol = expression->symbols()[0];
     values.symbols.emplace(symbol, (shape[i] - line->offset) / line->factor);
     first.emplace(symbol, i);
   }
   for (std::size_t i = 0; i < shape.size(); ++i) {
-    if (!expressions_[i]) continue;
-    const auto expected = expressions_[i]->evaluate(values);
+    const std::optional<Expression>& expression = rules_[i].expression;
+    if (!expression) continue;
+    const auto expected = expression->evaluate(values);
     if (!expected || *expected == shape[i]) continue;
-    const auto other = first.find(expressions_[i]->symbols()[0]);
+    const auto other = first.find(expression->symbols()[0]);
     return text_of("has ", shape[i], " in dimension ", i, ", expected ", *expected,
                    other == first.end() ? std::string() : text_of(", which follows from dimension ", other->second));
   }

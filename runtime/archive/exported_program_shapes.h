@@ -45,6 +45,12 @@ struct SizeBounds {
   std::int64_t multiple = 1;
 };
 
+// factor * symbol + offset, factor above 0.
+struct Linear {
+  std::int64_t factor = 1;
+  std::int64_t offset = 0;
+};
+
 // The rules for the only tensor that a program takes. Immutable; any thread.
 class ShapeRules {
  public:
@@ -63,9 +69,12 @@ class ShapeRules {
     std::string text;
     Expression expression;
   };
-  std::vector<Size> sizes_;
-  std::vector<std::optional<Expression>> expressions_;  // by dimension; empty where fixed or not understood
-  std::map<std::string, Range> ranges_;
+  // Of one dimension; empty where it is fixed or not understood.
+  struct Rule {
+    std::optional<Expression> expression;  // has a symbol
+    std::optional<Linear> line;            // what the expression is
+  };
+  std::vector<Rule> rules_;
   std::vector<Guard> guards_;
   std::vector<std::string> unknown_guards_;
   std::vector<SizeBounds> bounds_;

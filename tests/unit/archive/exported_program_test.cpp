@@ -46,6 +46,8 @@ TEST(Expression, SpellingOfPython) {
   EXPECT_EQ(value("s0 - 1 - 2"), 3);
   EXPECT_EQ(value("-s0 // 4"), -2);
   EXPECT_EQ(value("-7 % 4"), 1);
+  EXPECT_EQ(value("7 % -4"), -1);
+  EXPECT_EQ(value("-9223372036854775807 % 10"), 3);  // 10 times the quotient leaves the range
   EXPECT_EQ(value("2**3**2"), 512);
   EXPECT_EQ(value("(s0 + 2) * 2"), 16);
   EXPECT_EQ(value("s0 >= 2 and s0 != 7"), 1);
@@ -58,7 +60,10 @@ TEST(Expression, SpellingOfPython) {
 
 TEST(Expression, WhatIsNotUnderstoodHasNoValue) {
   for (const char* text : {"", "s1", "s0 +", "(s0", "s0)", "1.5", "__import__('os')", "s0 if s0 else 1", "Foo(s0, 1)",
-                           "s0 // 0", "2**63", "9223372036854775808", "9223372036854775807 + 1"}) {
+                           "s0 // 0", "2**63", "9223372036854775808", "9223372036854775807 + 1",
+                           // The one quotient of integers that no integer holds.
+                           "(-9223372036854775807 - 1)/-1", "(-9223372036854775807 - 1)//-1",
+                           "(-9223372036854775807 - 1) % -1", "IntTrueDiv(-9223372036854775807 - 1, -1)"}) {
     EXPECT_EQ(value(text), std::nullopt) << text;
   }
   EXPECT_FALSE(Expression::parse(std::string(5000, '1')));
@@ -96,6 +101,32 @@ TEST(ShapeRules, FixedRangesMultiplesAndGuards) {
   EXPECT_THAT(rules.problem({1, 3, 64, 7}), HasSubstr("has 7 in dimension 3, expected at least 8"));
   EXPECT_THAT(rules.problem({1, 3, 64, 9}), HasSubstr("does not fulfil L['x'].size()[3] % 2 == 0"));
   EXPECT_THAT(rules.problem({1, 3, 64}), HasSubstr("has 3 dimensions, expected 4"));
+}
+
+TEST(ShapeRules, AMultipleAndARest) {
+  const Program program =
+      program_with({{std::nullopt, "2*s0 + 1"}, {std::nullopt, "4*s1 - 1"}}, {{"s0", {2, 100}}}, {});
+  const ShapeRules rules(program.graph.tensors.at("x"), program, true);
+  EXPECT_EQ(rules.problem({17, 19}), "");
+  EXPECT_THAT(rules.problem({16, 19}), HasSubstr("has 16 in dimension 0, expected a multiple of 2 plus 1"));
+  EXPECT_THAT(rules.problem({17, 20}), HasSubstr("has 20 in dimension 1, expected a multiple of 4 plus 3"));
+}
+
+TEST(ShapeRules, AnExpressionWithoutSymbolsIsAFixedSize) {
+  const Program program = program_with(
+      {{std::nullopt, "Integer(224)"}, {std::nullopt, "1 // 0"}, {std::nullopt, "L['x'].size()[0]"}}, {}, {});
+  const ShapeRules rules(program.graph.tensors.at("x"), program, true);
+  EXPECT_EQ(rules.dimensions()[0].size, 224);
+  EXPECT_EQ(rules.problem({224, 5, 5}), "");
+  EXPECT_THAT(rules.problem({16, 5, 5}), HasSubstr("has 16 in dimension 0, expected 224"));
+}
+
+TEST(ShapeRules, NumbersAtTheEndOfTheRangeAreNoLine) {
+  for (const char* text : {"s0 * 9223372036854775807", "s0 - 9223372036854775807 - 1",
+                           "Max(s0, 1) * -9223372036854775807", "9223372036854775807 - 2 * s0 * 9223372036854775807"}) {
+    const Program program = program_with({{std::nullopt, text}}, {}, {});
+    EXPECT_EQ(ShapeRules(program.graph.tensors.at("x"), program, true).dimensions()[0].multiple, 1) << text;
+  }
 }
 
 TEST(ShapeRules, ASymbolInTwoDimensions) {

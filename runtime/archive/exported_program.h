@@ -37,7 +37,7 @@ struct Argument {
     scalar_type,    // dtype
     memory_format,  // integer: 0 contiguous, 1 preserve, 2 channels last, 3 channels last 3d, as LibTorch counts
     layout,         // integer: 0 strided; others are refused
-    device,         // text: "cpu", "cuda:0"
+    device,         // of any kind: programs run where the caller says
     graph,          // graph
     other,          // text: the union's member that ptrun does not run ("as_custom_obj")
   };

@@ -113,14 +113,6 @@ Argument read_memory_format(const JsonReader& reader, const Json& json) {
   return argument;
 }
 
-Argument read_device(const JsonReader& reader, const Json& json) {
-  Argument argument = named(Kind::device, reader.text(json, "type"));
-  if (const Json* index = reader.find(json, "index")) {
-    argument.text += ":" + std::to_string(reader.integer(*index, "index"));
-  }
-  return argument;
-}
-
 Argument read_union(JsonReader& reader, const std::string& key, const Json& value) {
   if (key == "as_none") return {};
   if (key == "as_tensor") return read_tensor(reader, value);
@@ -130,7 +122,7 @@ Argument read_union(JsonReader& reader, const std::string& key, const Json& valu
   if (key == "as_optional_tensor") return read_optional_tensor(reader, value);
   if (key == "as_int") return number(reader.integer(value, "as_int"));
   if (key == "as_memory_format") return read_memory_format(reader, value);
-  if (key == "as_device") return read_device(reader, value);
+  if (key == "as_device") return make(Kind::device);
   Argument argument;
   if (key == "as_ints") {
     argument.kind = Kind::integers;
@@ -175,7 +167,8 @@ void read_tensor_metas(const JsonReader& reader, const Json& values, const std::
 }
 
 // "[1, {...}]", or an object of the first versions.
-std::optional<Tree> read_tree_node(const Json& json, const Json* named_tuples, const JsonReader& reader) {
+std::optional<Tree> read_tree_node(const Json& json, const Json* named_tuples, const JsonReader& reader,
+                                   const Limits& limits) {
   if (!json.is_object()) return std::nullopt;
   Tree tree;
   const auto type = json.find("type");
@@ -185,15 +178,15 @@ std::optional<Tree> read_tree_node(const Json& json, const Json* named_tuples, c
   const std::string name = *type;
   tree.kind = name == "builtins.list" ? Tree::Kind::list : Tree::Kind::tuple;
   const auto context = json.find("context");
-  // The context is JSON inside a text: a dict's keys, or the name of a named tuple.
+  // A text: the JSON of a dict's keys, or the name of a named tuple as it is or as JSON.
   Json keys;
   if (context != json.end() && context->is_string()) {
-    keys = Json::parse(context->get_ref<const std::string&>(), nullptr, false);
+    const auto& text = context->get_ref<const std::string&>();
+    const bool written = !text.empty() && std::string_view("[{\"").find(text[0]) != std::string_view::npos;
+    keys = written ? parse_json(text, reader.subject(), reader.part() + " out_spec", limits) : *context;
   }
-  // A named tuple's name stands there as it is, or as JSON.
-  if (!keys.is_array() && !keys.is_null() && named_tuples != nullptr) {
-    const std::string tuple = keys.is_string() ? keys.get<std::string>() : context->get<std::string>();
-    if (const Json* definition = reader.find(*named_tuples, tuple.c_str())) {
+  if (keys.is_string() && named_tuples != nullptr) {
+    if (const Json* definition = reader.find(*named_tuples, keys.get_ref<const std::string&>().c_str())) {
       keys = reader.member(*definition, "field_names");
     }
   }
@@ -203,7 +196,7 @@ std::optional<Tree> read_tree_node(const Json& json, const Json* named_tuples, c
     if (name.find("tuple") == std::string::npos) tree.kind = Tree::Kind::dict;
   }
   for (const Json& child : *children) {
-    auto read = read_tree_node(child, named_tuples, reader);
+    auto read = read_tree_node(child, named_tuples, reader, limits);
     if (!read) return std::nullopt;
     tree.children.push_back(std::move(*read));
   }
@@ -287,7 +280,7 @@ Graph read_graph(JsonReader& reader, const Json& json) {
 std::optional<Tree> read_tree(const std::string& text, const Json* named_tuples, const JsonReader& reader,
                               const Limits& limits) {
   const Json json = parse_json(text, reader.subject(), reader.part() + " out_spec", limits);
-  return read_tree_node(json.is_array() && json.size() == 2 ? json[1] : json, named_tuples, reader);
+  return read_tree_node(json.is_array() && json.size() == 2 ? json[1] : json, named_tuples, reader, limits);
 }
 
 }  // namespace ptrun::archive::exported

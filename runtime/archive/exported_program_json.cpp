@@ -8,52 +8,29 @@ namespace {
 
 using Json = nlohmann::json;
 
-// Counts before anything is kept: a few bytes of JSON become many of memory.
-class BoundsHandler final : public nlohmann::json_sax<Json> {
+// A few bytes of JSON become many of memory: counted while they are read.
+class Bounds {
  public:
-  BoundsHandler(const std::string& subject, const std::string& part, const Limits& limits)
+  Bounds(const std::string& subject, const std::string& part, const Limits& limits)
       : subject_(subject), part_(part), limits_(limits) {}
 
-  bool null() override { return count(); }
-  bool boolean(bool) override { return count(); }
-  bool number_integer(number_integer_t) override { return count(); }
-  bool number_unsigned(number_unsigned_t) override { return count(); }
-  bool number_float(number_float_t, const string_t&) override { return count(); }
-  bool string(string_t&) override { return count(); }
-  bool binary(binary_t&) override { return count(); }
-  bool key(string_t&) override { return true; }
-  bool start_object(std::size_t) override { return enter(); }
-  bool start_array(std::size_t) override { return enter(); }
-  bool end_object() override { return leave(); }
-  bool end_array() override { return leave(); }
-  bool parse_error(std::size_t position, const std::string&, const Json::exception&) override {
-    fail_bad(subject_, part_, ": is not JSON at its byte ", position, "; the file is damaged, download it again");
-  }
-
- private:
-  bool count() {
+  void count(int depth, Json::parse_event_t event) {
+    using Event = Json::parse_event_t;
+    if (event == Event::key || event == Event::object_end || event == Event::array_end) return;
     if (++values_ > limits_.json_values) {
       fail_limit(subject_, part_, ": holds more than ", limits_.json_values, " values, the limit");
     }
-    return true;
-  }
-  bool enter() {
-    if (++depth_ > limits_.json_depth) {
-      fail_limit(subject_, part_, ": lists and objects stand ", depth_, " deep in each other, the limit is ",
+    if (event != Event::value && static_cast<std::size_t>(depth) >= limits_.json_depth) {
+      fail_limit(subject_, part_, ": lists and objects stand ", depth + 1, " deep in each other, the limit is ",
                  limits_.json_depth);
     }
-    return count();
-  }
-  bool leave() {
-    --depth_;
-    return true;
   }
 
+ private:
   const std::string& subject_;
   const std::string& part_;
   const Limits& limits_;
   std::size_t values_ = 0;
-  std::size_t depth_ = 0;
 };
 
 // -Infinity -> "-Infinity" and so on, outside of texts.
@@ -87,11 +64,8 @@ std::string with_quoted_numbers(std::string text) {
   return result;
 }
 
-bool is_source_text(const Json& key) {
-  for (const char* name : {"stack_trace", "nn_module_stack", "source_fn_stack", "from_node"}) {
-    if (key == name) return true;
-  }
-  return false;
+bool is_source_text(std::string_view key) {
+  return key == "stack_trace" || key == "nn_module_stack" || key == "source_fn_stack" || key == "from_node";
 }
 
 const char* type_of(const Json& value) { return value.type_name(); }
@@ -100,14 +74,16 @@ const char* type_of(const Json& value) { return value.type_name(); }
 
 Json parse_json(std::string text, const std::string& subject, const std::string& part, const Limits& limits) {
   const std::string sound = with_quoted_numbers(std::move(text));
-  BoundsHandler bounds(subject, part, limits);
-  Json::sax_parse(sound, &bounds);
+  Bounds bounds(subject, part, limits);
   try {
-    return Json::parse(sound, [](int /*depth*/, Json::parse_event_t event, Json& parsed) {
-      return event != Json::parse_event_t::key || !is_source_text(parsed);
+    return Json::parse(sound, [&](int depth, Json::parse_event_t event, const Json& parsed) {
+      bounds.count(depth, event);
+      return event != Json::parse_event_t::key || !is_source_text(parsed.get_ref<const std::string&>());
     });
+  } catch (const Json::parse_error& error) {
+    fail_bad(subject, part, ": is not JSON at its byte ", error.byte, "; the file is damaged, download it again");
   } catch (const Json::exception& error) {
-    // Numbers that no double holds are found only now.
+    // A number that no double holds.
     fail_bad(subject, part, ": ", printable(error.what(), 200), "; the file is damaged, download it again");
   }
 }

@@ -1,9 +1,9 @@
 // JSON records of a .pt2 archive: bounded, and read field by field with errors that say where.
 #pragma once
 
-#include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "archive/fail.h"
@@ -11,7 +11,7 @@
 
 namespace ptrun::archive::exported {
 
-// Parses `text`. Depth and number of values are compared with their limits before a tree is built. Infinity and NaN
+// Parses `text`. Depth and number of values are compared with their limits while it is read. Infinity and NaN
 // without quotes, as PyTorch before 2.8 writes them, are read as texts, as later versions write them. Fields of node
 // metadata that hold source lines of the training code are dropped.
 nlohmann::json parse_json(std::string text, const std::string& subject, const std::string& part, const Limits& limits);

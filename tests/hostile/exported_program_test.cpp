@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <random>
 
 #include "archive/zip.h"
@@ -106,6 +107,21 @@ TEST(ExportedProgram, NestedWithoutEndIsRefused) {
   std::string nodes = "{\"graph_module\":";
   for (int i = 0; i < 100'000; ++i) nodes += "{\"graph\":";
   EXPECT_NE(refusal([&] { read_text(nodes); }), "");
+}
+
+// The output's structure is JSON inside a text of the JSON, and the keys of a dict are JSON inside a text of that.
+TEST(ExportedProgram, NestedWithoutEndInsideTheOutputIsRefused) {
+  auto program = nlohmann::json::parse(program_text("classifier.pt2"));
+  for (auto& entry : program["graph_module"]["module_call_graph"]) {
+    if (entry["fqn"] != "") continue;
+    entry["signature"]["out_spec"] =
+        R"([1, {"type": "builtins.dict", "context": ")" + std::string(4'000'000, '[') + R"(", "children_spec": []}])";
+  }
+  const std::string text = program.dump();
+  const Cost cost = measure([&] {
+    EXPECT_NE(refusal([&] { read_text(text); }).find("out_spec: lists and objects stand 257 deep"), std::string::npos);
+  });
+  EXPECT_LT(cost.heap_bytes, kMemoryLimit);
 }
 
 TEST(ExportedProgram, AnEmptyOrForeignObjectIsRefused) {

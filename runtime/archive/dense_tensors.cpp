@@ -1,6 +1,6 @@
 #include "archive/dense_tensors.h"
 
-#include <bit>
+#include <algorithm>
 #include <cstring>
 #include <vector>
 
@@ -119,7 +119,7 @@ std::string DenseTensors::dequantized(std::size_t index, const std::string& name
   // Elements of one channel that stand together, and channels.
   std::size_t inner = std::max<std::size_t>(count, 1);
   std::vector<float> scales{static_cast<float>(tensor.scale)};
-  std::vector<std::int64_t> zero_points{tensor.zero_point};
+  std::vector<double> zero_points{static_cast<double>(tensor.zero_point)};  // with a fraction for float_qparams
   if (tensor.layout == TensorLayout::quantized_per_channel) {
     const auto axis = static_cast<std::size_t>(tensor.axis);
     inner = 1;
@@ -128,16 +128,16 @@ std::string DenseTensors::dequantized(std::size_t index, const std::string& name
     const std::vector<double> wide = lists ? tensor.scale_values : numbers(tensor.scales, name);
     scales.clear();
     for (const double scale : wide) scales.push_back(static_cast<float>(scale));
-    zero_points = tensor.zero_point_values;
-    if (!lists) {
-      const std::vector<double> points = numbers(tensor.zero_points, name);
-      for (const double point : points) zero_points.push_back(static_cast<std::int64_t>(point));
+    if (lists) {
+      zero_points.assign(tensor.zero_point_values.begin(), tensor.zero_point_values.end());
+    } else {
+      zero_points = numbers(tensor.zero_points, name);
     }
   }
   std::string out(count * sizeof(float), '\0');
   for (std::size_t i = 0; i < count; ++i) {
     const std::size_t channel = inner == 0 ? 0 : i / inner % scales.size();
-    std::int64_t integer = 0;
+    double integer = 0;
     if (tensor.dtype == DType::qint32) {
       std::int32_t wide = 0;
       std::memcpy(&wide, integers.data() + i * item, item);

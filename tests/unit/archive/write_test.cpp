@@ -1,6 +1,7 @@
 // What the writers write, read back by our reader: equal elements, dtypes and shapes for every file of the fixtures.
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <filesystem>
 
 #include "archive/dense_tensors.h"
@@ -126,6 +127,47 @@ TEST(WriteWeights, OnlyTheWeightsAreWritten) {
       {{"0", std::string(4000, '\x3F')}}));
   const std::string bytes = written(*file, find_weights(*file), "out.safetensors");
   EXPECT_LT(bytes.size(), 200U);
+}
+
+std::string bytes_of(const std::vector<float>& values) {
+  std::string bytes(values.size() * sizeof(float), '\0');
+  std::memcpy(bytes.data(), values.data(), bytes.size());
+  return bytes;
+}
+
+// What PyTorch 2.15 gives for quantize_per_channel([[0, .2, 1.3], [.5, -.1, 3]], scales, zero_points, 0, quint8); it
+// saves such a tensor under the scheme's plain name.
+TEST(DenseTensors, ZeroPointsWithAFraction) {
+  for (const char* scheme : {"per_channel_affine", "per_channel_affine_float_qparams"}) {
+    const auto file = open_bytes(test::torch_zip(
+        test::PickleBytes()
+            .raw("}")
+            .text("w")
+            .global("torch._utils", "_rebuild_qtensor")
+            .mark()
+            .storage("QUInt8Storage", "0", 6)
+            .integer(0)
+            .integers({2, 3})
+            .integers({3, 1})
+            .mark()
+            .global("torch", scheme)
+            .tensor("FloatStorage", "1", 2, 0, {2}, {1})
+            .tensor("FloatStorage", "2", 2, 0, {2}, {1})
+            .integer(0)
+            .tuple()
+            .boolean(false)
+            .ordered_dict()
+            .tuple()
+            .reduce()
+            .raw("s")
+            .stop(),
+        {{"0", std::string("\2\4\16\0\0\12", 6)}, {"1", bytes_of({0.1F, 0.25F})}, {"2", bytes_of({1.5F, -2.3F})}}));
+    const FoundWeights found = find_weights(*file);
+    const WeightTable::Entry* entry = found.table.find("w");
+    ASSERT_NE(entry, nullptr);
+    EXPECT_EQ(DenseTensors(*file).dequantized(entry->tensor, "w"),
+              bytes_of({0x1.99999ap-5F, 0x1.0p-2F, 0x1.4p+0F, 0x1.266666p-1F, 0x1.266666p-1F, 0x1.89999ap+1F}));
+  }
 }
 
 TEST(ZipWriter, ManyRecordsNeedZip64) {

@@ -124,24 +124,26 @@ class RawTensors final : public TensorFile {
     if (tensor.shape.size() != tensor.strides.size()) {
       reader.bad("has ", tensor.shape.size(), " sizes and ", tensor.strides.size(), " strides");
     }
-    const std::uint64_t item = info(tensor.dtype).bytes;
+    const DTypeInfo& type = info(tensor.dtype);
     const std::uint64_t bytes = storages_[tensor.storage].bytes;
-    if (std::find(tensor.shape.begin(), tensor.shape.end(), 0) != tensor.shape.end()) {
-      tensor.offset = 0;
-      return;
-    }
-    std::uint64_t elements = 1;
+    const bool empty = std::find(tensor.shape.begin(), tensor.shape.end(), 0) != tensor.shape.end();
+    if (empty) tensor.offset = 0;  // nothing is read from there
+    std::uint64_t elements = 1;    // sizes beside a 0 count: strides are made of them
     auto end = static_cast<std::uint64_t>(tensor.offset);
     bool fits = add(end, 1, end);
     for (std::size_t i = 0; i < tensor.shape.size(); ++i) {
       std::uint64_t reach = 0;
       const auto size = static_cast<std::uint64_t>(tensor.shape[i]);
-      fits = fits && multiply(elements, size, elements) &&
-             multiply(size - 1, static_cast<std::uint64_t>(tensor.strides[i]), reach) && add(end, reach, end);
+      if (size != 0) fits = fits && multiply(elements, size, elements);
+      if (!empty) {
+        fits = fits && multiply(size - 1, static_cast<std::uint64_t>(tensor.strides[i]), reach) && add(end, reach, end);
+      }
     }
     std::uint64_t needed = 0;
-    std::uint64_t dense = 0;
-    fits = fits && multiply(end, item, needed) && needed <= bytes && multiply(elements, item, dense);
+    std::uint64_t bits = 0;
+    fits = fits && multiply(elements, type.bits, bits) && multiply(end, type.bytes, needed);
+    fits = fits && (empty || needed <= bytes);
+    const std::uint64_t dense = empty ? 0 : bits / 8;
     if (!fits) {
       reader.bad("its sizes, strides and offset reach outside its record ", storages_[tensor.storage].key, " of ",
                  bytes, " bytes");

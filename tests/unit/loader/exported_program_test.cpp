@@ -83,6 +83,14 @@ TEST_F(DamagedProgram, WeightsOutsideTheirRecord) {
   expect_weights_refused(set("strides", {{{"as_int", 1LL << 62}}}), bad, outside);
   expect_weights_refused(set("storage_offset", {{"as_int", 1LL << 40}}), bad, outside);
   expect_weights_refused(set("storage_offset", {{"as_int", INT64_MAX}}), bad, outside);
+  // LibTorch makes strides out of all sizes, also where a 0 leaves no element.
+  const json none = {{{"as_int", 1LL << 62}}, {{"as_int", 8}}, {{"as_int", 0}}};
+  expect_weights_refused(
+      [&](json& meta) {
+        meta["tensor_meta"]["sizes"] = none;
+        meta["tensor_meta"]["strides"] = {{{"as_int", 1}}, {{"as_int", 1}}, {{"as_int", 1}}};
+      },
+      bad, outside);
   expect_weights_refused(set("dtype", 8), bad, outside);
   expect_weights_refused(set("sizes", {{{"as_int", -1}}}), bad, "sizes is -1, expected 0 or more");
   expect_weights_refused(set("strides", {{{"as_int", 1}}, {{"as_int", 1}}}), bad, "has 1 sizes and 2 strides");

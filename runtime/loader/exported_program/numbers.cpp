@@ -70,6 +70,13 @@ std::vector<Operand> plain_operands(Translator& translator, const Call& call) {
   return operands;
 }
 
+std::vector<Operand> plain_operands(Translator& translator, const Call& call, std::size_t count) {
+  if (call.node.inputs.size() != count) {
+    translator.bad("has " + std::to_string(call.node.inputs.size()) + " arguments, expected " + std::to_string(count));
+  }
+  return plain_operands(translator, call);
+}
+
 torch::jit::Value* power(Translator& translator, const std::vector<Operand>& operands) {
   const bool integers = operands.size() == 2 && std::all_of(operands.begin(), operands.end(), [](const Operand& one) {
                           return jit::GraphWriter::type_of(one) == jit::ValueType::integer;
@@ -113,15 +120,15 @@ bool write_number(Translator& translator, Call& call) {
   } else if (target == "_operator.pow" || target == "torch.sym_pow") {
     result = power(translator, plain_operands(translator, call));
   } else if (target == "_operator.pos") {
-    result = translator.writer().value_of(plain_operands(translator, call).at(0));
+    result = translator.writer().value_of(plain_operands(translator, call, 1)[0]);
   } else if (target == "torch.sym_sum") {
-    const auto terms = translator.operands(call.node.inputs.at(0).value, call.scope);
+    if (call.node.inputs.size() != 1) translator.bad("has not one argument");
+    const auto terms = translator.operands(call.node.inputs[0].value, call.scope);
     Operand sum = c10::IValue(std::int64_t{0});
     for (const Operand& term : terms) sum = translator.writer().number("aten::add", {sum, term});
     result = translator.writer().value_of(sum);
   } else if (target == "torch.sym_ite") {
-    const auto parts = plain_operands(translator, call);
-    if (parts.size() != 3) translator.bad("takes three arguments");
+    const auto parts = plain_operands(translator, call, 3);
     const auto branch = [&](std::size_t i) {
       return [&, i] { return Values{translator.writer().value_of(parts[i])}; };
     };

@@ -15,9 +15,6 @@ bool is_floating(DType dtype) {
   return dtype == DType::float16 || dtype == DType::bfloat16 || dtype == DType::float32 || dtype == DType::float64;
 }
 
-// Half precision runs as float32, as weights in it do.
-DType run_dtype(DType dtype) { return dtype == DType::float16 || dtype == DType::bfloat16 ? DType::float32 : dtype; }
-
 Dimension to_dimension(const source::SizeBounds& bounds) {
   Dimension dimension;
   dimension.size = bounds.size;
@@ -122,6 +119,8 @@ std::vector<UserInput> user_inputs(const source::Program& program) {
 }
 
 }  // namespace
+
+DType run_dtype(DType dtype) { return dtype == DType::float16 || dtype == DType::bfloat16 ? DType::float32 : dtype; }
 
 ProgramInterface read_interface(const source::Program& program, const std::string& subject) {
   ProgramInterface interface;

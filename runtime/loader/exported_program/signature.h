@@ -19,6 +19,9 @@ struct ProgramInterface {
   std::vector<std::string> notes;
 };
 
+// What runs in the place of `dtype`: half precision is float32 on the CPU, as weights in it are.
+DType run_dtype(DType dtype);
+
 // Throws Error(unsupported) for a program that takes no image: no tensor, or one that is not [N, C, H, W].
 ProgramInterface read_interface(const archive::exported::Program& program, const std::string& subject);
 

@@ -7,6 +7,8 @@
 
 #include "core/text.h"
 #include "graph/dtype.h"
+#include "graph/failure_text.h"
+#include "loader/exported_program/signature.h"
 #include "loader/exported_program/translator.h"
 #include "loader/torchscript/allow.h"
 #include "loader/torchscript/program.h"
@@ -39,15 +41,10 @@ bool is_without_effect(const std::string& name) {
 
 // Of the decomposed operators that are run as they are; the rest of the list is TorchScript's.
 bool is_exported_operator(std::string_view name) {
-  static constexpr std::array<std::string_view, 9> kNames = {
-      "aten::_to_copy",     "aten::sym_size",       "aten::lift_fresh_copy", "aten::view_copy",  "aten::expand_copy",
-      "aten::permute_copy", "aten::unsqueeze_copy", "aten::squeeze_copy",    "aten::select_copy"};
+  static constexpr std::array<std::string_view, 7> kNames = {
+      "aten::_to_copy",       "aten::view_copy",    "aten::expand_copy", "aten::permute_copy",
+      "aten::unsqueeze_copy", "aten::squeeze_copy", "aten::select_copy"};
   return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
-}
-
-DType run_dtype(DType dtype) {
-  // As weights in half precision are: the CPU computes in float32.
-  return dtype == DType::float16 || dtype == DType::bfloat16 ? DType::float32 : dtype;
 }
 
 std::string first_line(const std::string& text) { return printable(text.substr(0, text.find('\n')), kMaxMessage); }
@@ -252,6 +249,9 @@ void Translator::write_nodes(const source::Graph& graph, Scope& scope) {
       if (error.code() != ErrorCode::internal) throw;
       at_ = &node;
       bad(first_line(error.problem()) + " (" + printable(error.subject(), 80) + ")");
+    } catch (const std::exception& error) {
+      at_ = &node;
+      bad("LibTorch refuses it (" + jit::failure_text(error) + ")");
     }
     at_ = &node;
   }

@@ -20,9 +20,10 @@ using torch::jit::Graph;
 using torch::jit::Node;
 using torch::jit::Value;
 
-constexpr double kMaxNodes = 1e6;                     // of forward after inlining
-constexpr double kMaxText = 16e6;                     // bytes of one folded string
-constexpr double kMaxAllocation = 1e9 * 1.073741824;  // bytes of one tensor made from constants
+constexpr double kMaxNodes = 1e6;                       // of forward after inlining
+constexpr double kMaxText = 16e6;                       // bytes of one folded string
+constexpr double kMaxAllocation = 1e9 * 1.073741824;    // bytes of one tensor made from constants
+constexpr double kMaxAllocations = 4 * kMaxAllocation;  // of all of them, which may be kept at once
 
 // Calls visit(node) for every node of `block` and the blocks below it, in order.
 template <typename Visit>
@@ -189,6 +190,7 @@ constexpr Maker kMakers[] = {
     {"aten::repeat", 1},
     {"aten::tile", 1},
     {"aten::expand", 1},
+    {"aten::expand_copy", 1},
     {"aten::broadcast_to", 1},
     {"aten::one_hot", 1},
     {"aten::hann_window", 0},
@@ -242,15 +244,19 @@ void check_program(const torch::jit::Module& module, const std::string& subject,
 }
 
 void check_allocations(const Graph& graph, const std::string& subject) {
+  double total = 0;
   for_each_node(graph.block(), [&](const Node* node) {
     // The smallest element that counts; most are 4 bytes.
     constexpr double kElementBytes = 4;
     const double bytes = made_elements(*node) * kElementBytes;
-    if (bytes <= kMaxAllocation) return;
+    total += bytes;
+    const bool one = bytes > kMaxAllocation;
+    if (!one && total <= kMaxAllocations) return;
+    const auto text = [](double size) { return human_bytes(static_cast<std::uint64_t>(std::min(size, 1e18))); };
     throw Error(ErrorCode::limit_exceeded, subject,
-                "forward makes a tensor of about " + human_bytes(static_cast<std::uint64_t>(std::min(bytes, 1e18))) +
-                    " with " + node->kind().toQualString() + ", the limit is " +
-                    human_bytes(static_cast<std::uint64_t>(kMaxAllocation)) +
+                (one ? "forward makes a tensor of about " + text(bytes) + " with "
+                     : "forward makes tensors of about " + text(total) + " up to ") +
+                    node->kind().toQualString() + ", the limit is " + text(one ? kMaxAllocation : kMaxAllocations) +
                     " for sizes that are written in the model; no image model needs it, refuse the file");
   });
 }

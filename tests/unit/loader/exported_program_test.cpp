@@ -159,15 +159,45 @@ TEST_F(DamagedProgram, GraphsThatDoNotHoldTogether) {
   expect_node_refused([](json& nodes) { nodes = json::array(); }, bad, "value 'linear_2' is used before it is made");
 }
 
-TEST_F(DamagedProgram, Limits) {
+// A node of `inputs` and one output, before all others.
+std::function<void(json&)> with_node(const std::string& target, const json& inputs, const std::string& output = "new") {
+  return [=](json& nodes) {
+    const json node = {{"target", target}, {"inputs", inputs}, {"outputs", {{{"as_tensor", {{"name", output}}}}}}};
+    nodes.insert(nodes.begin(), node);
+  };
+}
+
+TEST_F(DamagedProgram, WhatLibTorchThrowsNamesTheNode) {
+  const auto bad = ErrorCode::bad_model;
+  const json none = {{{"name", "tensors"}, {"arg", {{"as_optional_tensors", {{{"as_none", true}}}}}}}};
+  expect_node_refused(with_node("torch.ops.aten.stack.default", none), bad,
+                      "torch.ops.aten.stack.default: LibTorch refuses it (Expected a list element that subtypes");
+  expect_node_refused(with_node("_operator.pos", json::array()), bad, "_operator.pos: has 0 arguments, expected 1");
+  expect_node_refused(with_node("torch.sym_sum", json::array()), bad, "torch.sym_sum: has not one argument");
+}
+
+json size_argument(const std::vector<std::int64_t>& sizes) { return {{"name", "size"}, {"arg", {{"as_ints", sizes}}}}; }
+
+TEST_F(DamagedProgram, LargeTensors) {
+  const auto limit = ErrorCode::limit_exceeded;
+  const std::string full = "torch.ops.aten.full.default";
+  const json value = {{"name", "fill_value"}, {"arg", {{"as_int", 1}}}};
+  expect_node_refused(with_node(full, {size_argument({100'000, 100'000}), value}), limit, "makes a tensor of about");
+  const json one = {{"name", "self"}, {"arg", {{"as_tensor", {{"name", "small"}}}}}};
   expect_node_refused(
-      [](json& nodes) {
-        json full = {{"target", "torch.ops.aten.full.default"}, {"outputs", {{{"as_tensor", {{"name", "huge"}}}}}}};
-        full["inputs"] = {{{"name", "size"}, {"arg", {{"as_ints", {100'000, 100'000}}}}},
-                          {{"name", "fill_value"}, {"arg", {{"as_int", 1}}}}};
-        nodes.insert(nodes.begin(), full);
+      [&](json& nodes) {
+        with_node("torch.ops.aten.expand_copy.default", {one, size_argument({60'000'000, 8})})(nodes);
+        with_node(full, {size_argument({1, 1}), value}, "small")(nodes);
       },
-      ErrorCode::limit_exceeded, "makes a tensor of about");
+      limit, "with aten::expand_copy, the limit is");
+  expect_node_refused(
+      [&](json& nodes) {
+        for (int i = 0; i < 6; ++i) with_node(full, {size_argument({200'000'000}), value}, std::to_string(i))(nodes);
+      },
+      limit, "makes tensors of about");
+}
+
+TEST_F(DamagedProgram, Limits) {
   expect_refused(
       kProgram,
       [](json& text) {

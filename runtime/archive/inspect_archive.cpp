@@ -5,6 +5,7 @@
 #include <map>
 
 #include "archive/fail.h"
+#include "archive/foreign_names.h"
 #include "archive/inspect_programs.h"
 #include "archive/module_tree.h"
 
@@ -37,6 +38,10 @@ std::string counted(const std::map<std::string, std::size_t>& counts) {
   std::string text;
   for (const auto& [name, count] : order) text += text_of(text.empty() ? "" : ", ", count, ' ', name);
   return text;
+}
+
+bool contains(const std::vector<std::string>& texts, const std::string& text) {
+  return std::find(texts.begin(), texts.end(), text) != texts.end();
 }
 
 std::string scalar_text(const Pickle& data, NodeId id) {
@@ -93,6 +98,7 @@ class Inspector {
       found_.word = file.tensor_at(file.data().root) ? "tensor" : "pickled_value";
     }
     add_totals();
+    if (has_pickle()) add_foreign_names();
     std::string where;
     const NodeId module = found_.weights ? found_.weights->node : kNoNode;
     const std::vector<std::string> names = find_class_names(file.data(), module, where);
@@ -125,6 +131,25 @@ class Inspector {
       found_.tensors.push_back({entry.name, entry.dtype, entry.shape});
     }
     found_.parameters += weights.table.parameters();
+  }
+
+  // Beside the classes of the module, which are listed with their places.
+  void add_foreign_names() {
+    std::vector<std::string> others;
+    std::vector<std::string> calls;
+    for (const std::string& name : foreign_names(found_.file->data())) {
+      const bool of_module =
+          found_.weights && (name == found_.weights->module_class || contains(found_.weights->classes, name));
+      if (!of_module) others.push_back(printable(name, 100));
+      if (runs_code(name)) calls.push_back(printable(name, 100));
+    }
+    add("other names", join_some(others, 5), "pickle");
+    if (calls.empty()) return;
+    add("note",
+        "the pickle tells Python to call " + join_some(calls, 5) +
+            ", which no model needs: ptrun never calls anything, "
+            "Python's torch.load(weights_only=False) would",
+        "pickle");
   }
 
   void add_totals() {

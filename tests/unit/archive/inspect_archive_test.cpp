@@ -54,6 +54,21 @@ TEST(InspectArchive, CountsTensorsAndParameters) {
   EXPECT_EQ(finding(found, "saved from devices"), "4 cpu");
 }
 
+TEST(InspectArchive, NamesWhatAPickleAsksPythonFor) {
+  EXPECT_EQ(finding(inspect_file("2.15.0/ordered.pt"), "other names"), "(none)");
+  EXPECT_EQ(finding(inspect_file("2.15.0/module.pt"), "other names"), "(none)") << "its classes are listed with places";
+  EXPECT_EQ(finding(inspect_file("2.15.0/checkpoint.pt"), "other names"), "argparse.Namespace");
+  EXPECT_EQ(finding(inspect_file("2.15.0/checkpoint.pt"), "note"), "(none)");
+  for (const auto& [module, name] : {std::pair("posix", "system"), std::pair("torch", "load")}) {
+    PickleBytes pickle;
+    pickle.raw("}").text("x").global(module, name).mark().text("payload").tuple().reduce().raw("s");
+    const std::string file = test::torch_zip(pickle.stop(), {});
+    const ArchiveInspection found = inspect_archive(from_memory("evil.pt", file), false);
+    EXPECT_EQ(finding(found, "other names"), std::string(module) + "." + name);
+    EXPECT_THAT(finding(found, "note"), HasSubstr(std::string("tells Python to call ") + module + "." + name));
+  }
+}
+
 TEST(InspectArchive, SaysWhereWeightsStandAndWhatWasRemoved) {
   const ArchiveInspection compiled = inspect_file("2.15.0/compiled.pt");
   EXPECT_EQ(finding(compiled, "weights"), "under key 'model'");

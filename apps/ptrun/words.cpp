@@ -8,7 +8,7 @@ namespace {
 
 std::vector<OptionGroup> inspect_options() {
   return {{"Inspect",
-           {{"json", "", "One JSON object, schema 1, with every tensor"},
+           {{"json", "", "One JSON object (its \"v\" is 1) with every tensor"},
             {"verify", "", "Read every record and check its CRC"},
             {"tensors", "", "List all tensors"},
             {"h,help", "", "This help"}}}};

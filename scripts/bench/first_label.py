@@ -4,6 +4,9 @@ Usage: python first_label.py WEIGHTS PHOTO
 """
 import sys
 
+if len(sys.argv) != 3:
+    sys.exit(__doc__.strip())
+
 import torch
 import torchvision
 from PIL import Image, ImageOps

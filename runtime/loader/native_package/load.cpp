@@ -71,8 +71,9 @@ void load_native_package(const LoadRequest& request, Model::Impl& model) {
                 "does not say what its native code takes, and other inputs would make it read foreign memory; write "
                 "it to " +
                     subject +
-                    ".ptrun.json: {\"native\": {\"torch\": \"2.15.0\", \"inputs\": [{\"shape\": [[1, 64], 3, 224, "
-                    "224], \"dtype\": \"float32\"}]}}, where [1, 64] is the range of a dynamic size");
+                    ".ptrun.json: {\"native\": {\"torch\": \"VERSION\", \"inputs\": [{\"shape\": [[1, MOST], 3, "
+                    "HEIGHT, WIDTH], \"dtype\": \"float32\"}]}} with its own numbers, where [1, MOST] is the range of "
+                    "a dynamic size");
   }
   const NativeFacts& facts = *request.sidecar.native;
   const native::Package package = native::read_package(request.source, request.options.constant_memory_limit);

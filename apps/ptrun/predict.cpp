@@ -81,6 +81,27 @@ void warn_about_guesses(const Model& model, Console& console) {
                                      "; --preset NAME or these options say it, see: ptrun predict --help");
 }
 
+// Options that this model has no use for; a script may give them for every model, so that they are no error.
+void warn_about_idle_options(const Arguments& arguments, const Model& model, Console& console) {
+  const auto warn = [&](const char* option, const std::string& why) {
+    console.log(LogLevel::warning, "--" + std::string(option) + " has no effect: " + why);
+  };
+  const std::string kind = "the model is of the kind " + model.kind();
+  const bool script = model.kind() == "torchscript" || model.kind() == "lite_interpreter";
+  for (const char* option : {"trust", "op-library"}) {
+    if (arguments.has(option) && !script) warn(option, kind + ", not TorchScript");
+  }
+  if (arguments.has("trust-native-code") && model.kind() != "aot_inductor") {
+    warn("trust-native-code", kind + ", which holds no native code");
+  }
+  const Preset& preset = model.preset().values;
+  if (arguments.has("pad-value") && preset.resize_mode != ResizeMode::letterbox &&
+      preset.crop_mode != CropMode::border) {
+    warn("pad-value", "nothing is padded with resize_mode " + preset_field_text(preset, "resize_mode") +
+                          " and crop_mode " + preset_field_text(preset, "crop_mode"));
+  }
+}
+
 // Weights of a network that one core runs in a few hundredths of a second.
 constexpr std::int64_t kLightModel = 10'000'000;
 
@@ -159,6 +180,7 @@ int predict(const Arguments& arguments, Console& console) {
   refuse_unused_options(arguments, model.task());
   exit_on_error(kUsage, [&] { check_outputs(options, model.task()); });
   warn_about_guesses(model, console);
+  warn_about_idle_options(arguments, model, console);
   if (arguments.has("dry-run")) return dry_run(model, options, inputs, console);
 
   choose_threads(model, inputs, options.predict);

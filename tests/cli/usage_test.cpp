@@ -113,6 +113,16 @@ TEST_F(UsageTest, OptionsOfAnotherTask) {
   }
 }
 
+TEST_F(UsageTest, OptionsThatThisModelHasNoUseFor) {
+  const Finished weights = predict({kPhotos + "/cat.jpg", "--trust", "--pad-value", "0", "--trust-native-code"});
+  EXPECT_EQ(weights.code, 0);
+  EXPECT_THAT(weights.err, HasSubstr("--trust has no effect: the model is of the kind state_dict, not TorchScript"));
+  EXPECT_THAT(weights.err, HasSubstr("--trust-native-code has no effect"));
+  EXPECT_THAT(weights.err, HasSubstr("--pad-value has no effect: nothing is padded with resize_mode shortest"));
+  const Finished padded = predict({kPhotos + "/cat.jpg", "--resize-mode", "letterbox", "--pad-value", "0"});
+  EXPECT_THAT(padded.err, testing::Not(HasSubstr("no effect")));
+}
+
 TEST_F(UsageTest, DevicesAndModels) {
   EXPECT_THAT(run({"devices"}).out, StartsWith("cpu "));
   const Finished models = run({"models"});

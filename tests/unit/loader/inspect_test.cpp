@@ -94,6 +94,9 @@ TEST_F(InspectTest, WritesJsonWithAStableOrderOfKeys) {
   EXPECT_THAT(keys, ElementsAre("v", "path", "kind", "description", "runnable", "explanation", "file_size",
                                 "parameters", "findings", "tensors", "classes", "operators", "missing_operators"));
   EXPECT_EQ(json["v"], 1);
+  std::ifstream page(PTRUN_TEST_DATA "/../../docs/inspect.md");
+  const std::string documented{std::istreambuf_iterator<char>(page), {}};
+  for (const std::string& key : keys) EXPECT_THAT(documented, HasSubstr("| `" + key + "` |"));
   EXPECT_EQ(json["tensors"][0].dump(), R"({"name":"conv.weight","dtype":"float32","shape":[4,3,3,3]})");
   EXPECT_EQ(json["parameters"], 137);
   for (const auto& row : json["findings"]) {

@@ -184,7 +184,11 @@ void check_entry(const ByteSource& source, const RawEntry& raw, const Limits& li
     fail(ErrorCode::unsupported, source.name(), "record ", in_quotes(entry.name),
          " is encrypted, expected plain records; save the model without a password");
   }
-  if ((raw.flags & kFlagPatch) != 0 || (raw.method != kStored && raw.method != kDeflated)) {
+  if ((raw.flags & kFlagPatch) != 0) {
+    fail(ErrorCode::unsupported, source.name(), "record ", in_quotes(entry.name),
+         " is marked as patch data (flag bit 5), which no PyTorch version writes; refuse the file or ask who made it");
+  }
+  if (raw.method != kStored && raw.method != kDeflated) {
     fail(ErrorCode::unsupported, source.name(), "record ", in_quotes(entry.name), " is compressed with method ",
          raw.method, ", expected 0 (stored) or 8 (deflate); save the model again with torch.save");
   }

@@ -58,7 +58,7 @@ TEST(AimedZip, Methods) {
   const auto encrypted = [](std::uint16_t flag) { return changed([&](auto& records) { records[2].flags = flag; }); };
   expect_refused(encrypted(1), ErrorCode::unsupported, "record 'archive/data/0' is encrypted");
   expect_refused(encrypted(0x40), ErrorCode::unsupported, "is encrypted");
-  expect_refused(encrypted(0x20), ErrorCode::unsupported, "is compressed with method 0");
+  expect_refused(encrypted(0x20), ErrorCode::unsupported, "is marked as patch data");
   for (const std::uint16_t method : std::vector<std::uint16_t>{9, 12, 14, 93, 99}) {
     expect_refused(changed([&](auto& records) { records[2].method = method; }), ErrorCode::unsupported,
                    "is compressed with method " + std::to_string(method));

@@ -124,7 +124,7 @@ std::vector<OptionGroup> predict_option_groups() {
         {"max-det", "N", "Detections of an image at most (300)"}}},
       {"Running",
        {{"device", "NAME", "auto, cpu, cuda, cuda:N or N (auto)"},
-        {"precision", "NAME", "fp32 (the only one of this build)"},
+        {"precision", "NAME", "fp32; bf16; auto: bf16 where this processor has it and it agrees with fp32 (fp32)"},
         {"b,batch-size", "N|auto", "Images of a model call (auto)"},
         {"j,workers", "N|auto", "Threads that read, decode and run the model (auto)"},
         {"threads", "N|auto", "Threads of one model call (auto)"},
@@ -163,11 +163,8 @@ JobOptions job_options(const Arguments& arguments) {
   JobOptions options;
   PredictOptions& predict = options.predict;
   predict.device = arguments.text("device").value_or("auto");
-  const std::string precision = arguments.text("precision").value_or("fp32");
-  if (precision != "fp32") {
-    throw UsageError("--precision: " + printable(precision) +
-                     " was given, this build runs fp32 only; leave the option out");
-  }
+  constexpr Precision kPrecisions[] = {Precision::fp32, Precision::automatic, Precision::bf16};
+  predict.precision = kPrecisions[choice(arguments, "precision", {"fp32", "auto", "bf16"}, 0)];
   predict.batch_size = number_or_auto(arguments, "batch-size", 4096);
   predict.workers = number_or_auto(arguments, "workers", 1024);
   predict.threads_per_worker = number_or_auto(arguments, "threads", 1024);

@@ -15,32 +15,34 @@ at::Tensor pad_batch(const at::Tensor& batch, std::int64_t size) {
   return padded;
 }
 
-c10::IValue cut_batch(const c10::IValue& output, std::int64_t size, std::int64_t count) {
-  if (size == count) return output;
-  if (output.isTensor()) {
-    const at::Tensor& tensor = output.toTensor();
-    return tensor.defined() && tensor.dim() > 0 && tensor.size(0) == size ? tensor.narrow(0, 0, count) : tensor;
-  }
-  if (output.isTuple()) {
+// NOLINTNEXTLINE(misc-no-recursion): the depth is that of the module's output type.
+c10::IValue map_tensors(const c10::IValue& tree, const std::function<at::Tensor(const at::Tensor&)>& change) {
+  if (tree.isTensor()) return change(tree.toTensor());
+  if (tree.isTuple()) {
     std::vector<c10::IValue> elements;
-    for (const c10::IValue& element : output.toTupleRef().elements()) {
-      elements.push_back(cut_batch(element, size, count));
-    }
+    for (const c10::IValue& element : tree.toTupleRef().elements()) elements.push_back(map_tensors(element, change));
     return c10::ivalue::Tuple::create(std::move(elements));
   }
-  if (output.isList()) {
-    const c10::List<c10::IValue> list = output.toList();
-    c10::impl::GenericList cut(list.elementType());
-    for (const c10::IValue& element : list) cut.push_back(cut_batch(element, size, count));
-    return cut;
+  if (tree.isList()) {
+    const c10::List<c10::IValue> list = tree.toList();
+    c10::impl::GenericList changed(list.elementType());
+    for (const c10::IValue& element : list) changed.push_back(map_tensors(element, change));
+    return changed;
   }
-  if (output.isGenericDict()) {
-    const auto dict = output.toGenericDict();
-    c10::impl::GenericDict cut(dict.keyType(), dict.valueType());
-    for (const auto& item : dict) cut.insert(item.key(), cut_batch(item.value(), size, count));
-    return cut;
+  if (tree.isGenericDict()) {
+    const auto dict = tree.toGenericDict();
+    c10::impl::GenericDict changed(dict.keyType(), dict.valueType());
+    for (const auto& item : dict) changed.insert(item.key(), map_tensors(item.value(), change));
+    return changed;
   }
-  return output;
+  return tree;
+}
+
+c10::IValue cut_batch(const c10::IValue& output, std::int64_t size, std::int64_t count) {
+  if (size == count) return output;
+  return map_tensors(output, [&](const at::Tensor& tensor) {
+    return tensor.defined() && tensor.dim() > 0 && tensor.size(0) == size ? tensor.narrow(0, 0, count) : tensor;
+  });
 }
 
 }  // namespace ptrun

@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <future>
 #include <system_error>
 #include <thread>
@@ -29,9 +30,18 @@ const char* name_of(Precision precision) {
   return "unknown";
 }
 
+std::vector<const PlanKind*> kinds_on_trial(const Model& model, const ExecutorOptions& options);
+
+// The plan that always works, and that those on trial are held against.
 const PlanKind& choose_plan(const Model& model, const ExecutorOptions& options) {
-  // "auto" may take the precision it likes; fp32 is the one that every device has.
-  const Precision precision = options.precision == Precision::automatic ? Precision::fp32 : options.precision;
+  const bool bf16 = options.precision == Precision::bf16;
+  if (bf16 && options.device.kind == Device::Kind::cpu && !has_bf16()) {
+    throw Error(ErrorCode::unsupported, "precision bf16",
+                "this processor does not calculate in it (AVX512_BF16); use --precision fp32");
+  }
+  // fp32 is the precision that every device has.
+  const bool on_trial = options.precision == Precision::automatic || (bf16 && !kinds_on_trial(model, options).empty());
+  const Precision precision = on_trial ? Precision::fp32 : options.precision;
   std::vector<std::string> precisions;
   for (const PlanKind& kind : plan_kinds()) {
     if (kind.on_trial || kind.device != options.device.kind || !kind.accepts(model.impl().module)) continue;
@@ -48,15 +58,21 @@ const PlanKind& choose_plan(const Model& model, const ExecutorOptions& options) 
                   "; use --precision " + precisions.front());
 }
 
+// In order of preference, the precision asked for; "auto" asks for bf16 where the processor has it, then for fp32.
 std::vector<const PlanKind*> kinds_on_trial(const Model& model, const ExecutorOptions& options) {
   std::vector<const PlanKind*> kinds;
-  if (options.compile_height < 1 || options.compile_width < 1) return kinds;
-  if (model.signature().form != InputForm::batched_nchw) return kinds;
-  const Precision precision = options.precision == Precision::automatic ? Precision::fp32 : options.precision;
+  if (options.height < 1 || options.width < 1 || model.signature().form != InputForm::batched_nchw) return kinds;
+  if (!options.compile && options.precision != Precision::bf16) return kinds;
+  const auto wanted = [&](Precision precision) {
+    if (options.precision != Precision::automatic) return precision == options.precision;
+    return precision == Precision::fp32 || (precision == Precision::bf16 && has_bf16());
+  };
   for (const PlanKind& kind : plan_kinds()) {
-    const bool serves = kind.on_trial && kind.device == options.device.kind && kind.precision == precision;
+    const bool serves = kind.on_trial && kind.device == options.device.kind && wanted(kind.precision);
     if (serves && kind.accepts(model.impl().module)) kinds.push_back(&kind);
   }
+  std::stable_partition(kinds.begin(), kinds.end(),
+                        [](const PlanKind* kind) { return kind->precision == Precision::bf16; });
   return kinds;
 }
 
@@ -123,22 +139,51 @@ struct Executor::Impl {
   }
 
   void start_trial(const ExecutorOptions& options, std::vector<const PlanKind*> kinds) {
-    trial_shape = {batch_size, 3, options.compile_height, options.compile_width};
-    auto work = [this, options, kinds = std::move(kinds)] {
-      set_own_openmp_threads(options.threads);
-      try {
-        const at::Tensor batch = typed(example_batch(trial_shape));
-        return choose({model, *kind, *plan, kinds, {options.device, {batch}}, options.log});
-      } catch (const std::exception&) {
-        return Winner();  // not even memory for an example
-      }
-    };
-    std::packaged_task<Winner()> task(std::move(work));
-    winner = task.get_future().share();
+    trial_shape = {batch_size, 3, options.height, options.width};
+    auto decided = std::make_shared<std::promise<Winner>>();
+    winner = decided->get_future().share();
     try {
-      trial = std::thread(std::move(task));
+      trial = std::thread([this, options, kinds = std::move(kinds), decided] {
+        set_own_openmp_threads(options.threads);
+        decided->set_value(decide(options, kinds));
+        if (options.tell_gain) compare_bf16(options);
+      });
     } catch (const std::system_error&) {
       winner = {};  // no thread to be had
+    }
+  }
+
+  Trial trial_of(const ExecutorOptions& options, std::vector<const PlanKind*> kinds) const {
+    const at::Tensor batch = typed(example_batch(trial_shape));
+    return {model, *kind, *plan, std::move(kinds), {options.device, {batch}}, options.log};
+  }
+
+  Winner decide(const ExecutorOptions& options, const std::vector<const PlanKind*>& kinds) const {
+    try {
+      Winner chosen = choose(trial_of(options, kinds));
+      if (!chosen.plan && options.precision == Precision::bf16 && options.log) {
+        options.log(LogLevel::warning, model.path() + ": runs in fp32, no bf16 plan gives its numbers in less time");
+      }
+      return chosen;
+    } catch (const std::exception&) {
+      return {};  // not even memory for an example
+    }
+  }
+
+  void compare_bf16(const ExecutorOptions& options) const {
+    ExecutorOptions other = options;
+    other.precision = Precision::bf16;
+    if (!options.log || options.precision != Precision::fp32 || !has_bf16()) return;
+    std::vector<const PlanKind*> kinds = kinds_on_trial(model, other);
+    if (kinds.empty()) return;
+    // The last is the one that is made fastest.
+    kinds.erase(kinds.begin(), kinds.end() - 1);
+    try {
+      Trial bf16 = trial_of(other, std::move(kinds));
+      const Plan& used = plan_for(bf16.request.example.front().toTensor());
+      tell_gain(std::move(bf16), used);
+    } catch (const std::exception&) {
+      return;  // a hint is worth no failure
     }
   }
 

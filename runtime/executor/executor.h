@@ -23,10 +23,15 @@ struct ExecutorOptions {
   Device device;
   Precision precision = Precision::fp32;
   int batch_size = 1;  // images a call; a smaller batch is padded to it
-  // Height and width of every image, where the job has enough images to pay for plans that are compiled for one shape
-  // (0.2 to 1.5 s of one CPU, on a thread of their own); 0: such plans are not tried.
-  int compile_height = 0;
-  int compile_width = 0;
+  // Height and width of every image; 0: unknown, and no plan is made for one shape.
+  int height = 0;
+  int width = 0;
+  // The job has enough images to pay for plans that are made for one shape (0.1 to 1.5 s of one CPU, on a thread of
+  // their own). bf16 is always such a plan; `automatic` takes the fastest of fp32 and, where the processor has it,
+  // bf16.
+  bool compile = false;
+  // A job so long that one warning about what bf16 would save is worth measuring it (a second of one CPU).
+  bool tell_gain = false;
   int threads = 1;  // OpenMP threads of the threads that will call run
   LogCallback log;
 };

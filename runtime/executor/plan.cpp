@@ -7,6 +7,9 @@ namespace ptrun {
 const std::vector<PlanKind>& plan_kinds() {
   static const std::vector<PlanKind> kKinds = {
       {"cpu_onednn", Device::Kind::cpu, Precision::fp32, accepts_graph, make_onednn_plan, true},
+      {"cpu_packed", Device::Kind::cpu, Precision::fp32, accepts_graph, make_packed_plan, true},
+      {"cpu_onednn_bf16", Device::Kind::cpu, Precision::bf16, accepts_graph, make_onednn_bf16_plan, true},
+      {"cpu_packed_bf16", Device::Kind::cpu, Precision::bf16, accepts_graph, make_packed_bf16_plan, true},
       {"plain", Device::Kind::cpu, Precision::fp32, accepts_graph, make_plain_plan},
       {"script", Device::Kind::cpu, Precision::fp32, accepts_script, make_script_plan},
       {"native", Device::Kind::cpu, Precision::fp32, accepts_native, make_native_plan},

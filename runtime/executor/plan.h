@@ -20,10 +20,13 @@ class Plan {
   virtual c10::IValue run(std::vector<c10::IValue> inputs) const = 0;
 };
 
+struct Folded;
+
 struct PlanRequest {
   Device device;
   // For kinds on trial: inputs of the shapes that the plan is for, made-up values.
   std::vector<c10::IValue> example;
+  std::shared_ptr<const Folded> folded = nullptr;  // of the module and the example, made once for all kinds
 };
 
 struct PlanKind {
@@ -44,6 +47,9 @@ const std::vector<PlanKind>& plan_kinds();
 bool accepts_graph(const Module& module);
 std::unique_ptr<Plan> make_plain_plan(const Module& module, const PlanRequest& request);
 std::unique_ptr<Plan> make_onednn_plan(const Module& module, const PlanRequest& request);
+std::unique_ptr<Plan> make_onednn_bf16_plan(const Module& module, const PlanRequest& request);
+std::unique_ptr<Plan> make_packed_plan(const Module& module, const PlanRequest& request);
+std::unique_ptr<Plan> make_packed_bf16_plan(const Module& module, const PlanRequest& request);
 bool accepts_script(const Module& module);
 std::unique_ptr<Plan> make_script_plan(const Module& module, const PlanRequest& request);
 

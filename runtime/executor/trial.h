@@ -23,9 +23,19 @@ struct Winner {
   std::unique_ptr<Plan> plan;
 };
 
-// Makes each kind, compares its numbers and its processor time on the example with the reference and keeps the fastest.
-// What disagrees, throws or is slower is dropped with a line to the log. Never throws for a plan's failure.
-Winner choose(const Trial& trial);
+// Takes the first kind that gives the reference's numbers in clearly less processor time on the example, and a later
+// one only where it beats that by far: the order decides between equals, not chance, so that the same job gets the same
+// plan. What disagrees, throws or is slower is dropped with a line to the log. Never throws for a plan's failure.
+Winner choose(Trial trial);
+
+// One warning that says what share of `used`'s time the best of trial.kinds takes, when it saves a fifth or more.
+void tell_gain(Trial trial, const Plan& used);
+
+// How far results of a precision may be from plain's, as a share of the range of its numbers.
+double tolerance(Precision precision);
+
+// Whether this processor multiplies bfloat16 numbers itself (AVX512_BF16; every processor with AMX has that too).
+bool has_bf16();
 
 // The largest difference between the numbers of two results, as a share of the range of `expected`'s numbers; infinite
 // when the trees, shapes or types differ, or one has a NaN where the other has none.

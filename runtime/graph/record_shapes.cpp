@@ -62,7 +62,34 @@ class Recorder {
   std::vector<Node*> probes_;
 };
 
+template <typename Values>
+void copy_values(const Values& from, const Values& to, const Shapes& shapes, Shapes& copied) {
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    const auto found = shapes.find(from[i]);
+    if (found != shapes.end()) copied[to[i]] = found->second;
+  }
+}
+
+// NOLINTNEXTLINE(misc-no-recursion): the depth is that of the graph's blocks.
+void copy_block(const Block* from, const Block* to, const Shapes& shapes, Shapes& copied) {
+  copy_values(from->inputs(), to->inputs(), shapes, copied);
+  auto twin = to->nodes().begin();
+  for (const Node* node : from->nodes()) {
+    copy_values(node->outputs(), (*twin)->outputs(), shapes, copied);
+    for (std::size_t i = 0; i < node->blocks().size(); ++i) {
+      copy_block(node->blocks()[i], (*twin)->blocks()[i], shapes, copied);
+    }
+    ++twin;
+  }
+}
+
 }  // namespace
+
+Shapes shapes_of_copy(const Graph& from, const Shapes& shapes, const Graph& copy) {
+  Shapes copied;
+  copy_block(from.block(), copy.block(), shapes, copied);
+  return copied;
+}
 
 c10::IValue record_shapes(const std::shared_ptr<Graph>& graph, std::vector<c10::IValue> inputs, Shapes& shapes) {
   const Recorder recorder(*graph, shapes);

@@ -30,4 +30,7 @@ using Shapes = std::unordered_map<const torch::jit::Value*, TensorShape>;
 c10::IValue record_shapes(const std::shared_ptr<torch::jit::Graph>& graph, std::vector<c10::IValue> inputs,
                           Shapes& shapes);
 
+// The same shapes for the values of `copy`, made by from.copy().
+Shapes shapes_of_copy(const torch::jit::Graph& from, const Shapes& shapes, const torch::jit::Graph& copy);
+
 }  // namespace ptrun::jit

@@ -48,7 +48,7 @@ TEST_F(UsageTest, OptionsThatAreNotBuiltAreNotOffered) {
   for (const char* option : {"--resume", "--shard", "--fast-decode"}) {
     expect_refused(predict({kPhotos, option}), 2, "no such option");
   }
-  expect_refused(predict({kPhotos, "--precision", "bf16"}), 2, "this build runs fp32 only");
+  expect_refused(predict({kPhotos, "--precision", "fp16"}), 2, "expected one of fp32, auto, bf16");
 }
 
 TEST_F(UsageTest, ValuesAreChecked) {

@@ -88,7 +88,7 @@ struct JobSummary {
   int batch_size = 0;
   int workers = 0;
   int threads_per_worker = 0;
-  std::string plan;  // how the model was run: "plain", "cpu_onednn", "script"
+  std::string plan;  // how the model was run: "plain", "cpu_onednn", "cpu_packed_bf16", "script"
   StageTimes times;
 };
 

@@ -169,10 +169,10 @@ TEST(Executor, FixedBatchSizesOfTheModuleWin) {
 
 TEST(Executor, PrecisionsWithoutAPlanSayWhatIsThere) {
   ExecutorOptions options;
-  options.precision = Precision::bf16;
+  options.precision = Precision::fp16;
   const Error error = error_of([&] { Executor(convolution_model(), options); });
   EXPECT_EQ(error.code(), ErrorCode::unsupported);
-  EXPECT_THAT(error.what(), AllOf(HasSubstr("bf16"), HasSubstr("--precision fp32")));
+  EXPECT_THAT(error.what(), AllOf(HasSubstr("fp16"), HasSubstr("--precision fp32")));
   options.precision = Precision::automatic;
   EXPECT_STREQ(Executor(convolution_model(), options).plan_name(), "plain");
 }
@@ -233,7 +233,8 @@ def forward(self, x: Tensor) -> Tensor:
 TEST(PlanKinds, NamesAreDistinctAndTheCpuRunsEveryForm) {
   std::vector<std::string> names;
   for (const PlanKind& kind : plan_kinds()) names.emplace_back(kind.name);
-  EXPECT_THAT(names, ::testing::ElementsAre("cpu_onednn", "plain", "script", "native", "cuda_eager"));
+  EXPECT_THAT(names, ::testing::ElementsAre("cpu_onednn", "cpu_packed", "cpu_onednn_bf16", "cpu_packed_bf16", "plain",
+                                            "script", "native", "cuda_eager"));
 }
 
 Model parsed(const std::string& text) {

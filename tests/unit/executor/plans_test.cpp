@@ -186,10 +186,12 @@ const PlanKind& kind_named(const std::string& name) {
   return plan_kinds().front();
 }
 
-std::vector<const PlanKind*> trial_kinds(Precision precision) {
+// Those of the CPU that this processor runs.
+std::vector<const PlanKind*> trial_kinds() {
   std::vector<const PlanKind*> kinds;
   for (const PlanKind& kind : plan_kinds()) {
-    if (kind.on_trial && kind.device == Device::Kind::cpu && kind.precision == precision) kinds.push_back(&kind);
+    const bool runs = kind.precision == Precision::fp32 || has_bf16();
+    if (kind.on_trial && kind.device == Device::Kind::cpu && runs) kinds.push_back(&kind);
   }
   return kinds;
 }
@@ -200,15 +202,16 @@ TEST(TrialPlans, OddModelsGiveTheNumbersOfPlainOrAreDeclined) {
     const at::Tensor batch = example_batch({2, 3, odd.height, odd.width});
     const auto plain = kind_named("plain").make(model.impl().module, {});
     const c10::IValue expected = plain->run({batch});
-    for (const PlanKind* kind : trial_kinds(Precision::fp32)) {
+    for (const PlanKind* kind : trial_kinds()) {
       const auto plan = kind->make(model.impl().module, {Device{}, {batch}});
       if (!plan) continue;
+      const double most = kind->precision == Precision::fp32 ? 1e-5 : tolerance(kind->precision);
       for (int run = 0; run < 3; ++run) {
-        EXPECT_LT(difference(expected, plan->run({batch})), 1e-5) << odd.name << ", " << kind->name;
+        EXPECT_LT(difference(expected, plan->run({batch})), most) << odd.name << ", " << kind->name;
       }
       // Another shape is not what the plan was made for, and right all the same.
       const at::Tensor other = example_batch({3, 3, odd.height + 2, odd.width + 5});
-      EXPECT_LT(difference(plain->run({other}), plan->run({other})), 1e-5) << odd.name << ", " << kind->name;
+      EXPECT_LT(difference(plain->run({other}), plan->run({other})), most) << odd.name << ", " << kind->name;
     }
   }
 }
@@ -230,7 +233,7 @@ TEST(TrialPlans, OnePlanServesTwoThreadsWithTheSameBits) {
   const Odd& odd = odd_models().front();
   const Model model = parsed(odd.text, odd.weights);
   const at::Tensor batch = example_batch({2, 3, 64, 64});
-  for (const PlanKind* kind : trial_kinds(Precision::fp32)) {
+  for (const PlanKind* kind : trial_kinds()) {
     const auto plan = kind->make(model.impl().module, {Device{}, {batch}});
     ASSERT_NE(plan, nullptr);
     const at::Tensor expected = plan->run({batch}).toTensor().clone();
@@ -288,7 +291,7 @@ TEST(Choose, WhatDisagreesThrowsOrIsSlowerIsDroppedWithALine) {
   });
   std::vector<std::string> lines;
   const LogCallback log = [&](LogLevel, const std::string& text) { lines.push_back(text); };
-  const PlanRequest request{Device{}, {at::zeros({1})}};
+  const PlanRequest request{Device{}, {example_batch({1, 3, 8, 8})}};
   EXPECT_EQ(choose({model, plain, reference, {&wrong, &broken, &slow, &none}, request, log}).kind, nullptr);
   EXPECT_THAT(lines, ::testing::ElementsAre(::testing::HasSubstr("plan wrong is not used: its numbers differ"),
                                             ::testing::HasSubstr("plan broken is not used: no such kernel"),
@@ -318,8 +321,9 @@ TEST(Executor, ManyImagesRunCompiledAndGiveTheSameBitsEveryTime) {
   ExecutorOptions options;
   options.batch_size = 2;
   const Executor plain(model, options);
-  options.compile_height = 96;
-  options.compile_width = 96;
+  options.height = 96;
+  options.width = 96;
+  options.compile = true;
   const Executor first(model, options);
   const at::Tensor images = example_batch({2, 3, 96, 96});
   const c10::IValue expected = plain.run(images);

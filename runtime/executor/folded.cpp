@@ -1,0 +1,77 @@
+#include "executor/folded.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
+#include <torch/csrc/jit/ir/ir.h>
+
+#include "executor/batch.h"
+#include "graph/cast.h"
+#include "graph/jit_api.h"
+#include "graph/onednn_graph.h"
+
+namespace ptrun {
+namespace {
+
+class ChannelsLastPlan : public Plan {
+ public:
+  ChannelsLastPlan(const Folded& folded, const std::shared_ptr<torch::jit::Graph>& graph, c10::ScalarType type)
+      : owner_(folded.owner), type_(type), program_(graph) {}
+
+  c10::IValue run(std::vector<c10::IValue> inputs) const override {
+    const c10::InferenceMode guard;
+    return map_tensors(program_.run(channels_last(std::move(inputs), type_)), [this](const at::Tensor& tensor) {
+      if (!tensor.defined()) return tensor;
+      return (type_ != at::kFloat && tensor.scalar_type() == type_ ? tensor.to(at::kFloat) : tensor).contiguous();
+    });
+  }
+
+ private:
+  std::shared_ptr<const void> owner_;
+  c10::ScalarType type_;
+  jit::Program program_;
+};
+
+}  // namespace
+
+Folded fold_for(const GraphModule& module, const std::vector<c10::IValue>& example) {
+  const c10::InferenceMode guard;
+  Folded folded{module.graph->copy(), {}, module.owner};
+  jit::normalise(folded.graph);
+  jit::fold(folded.graph);
+  jit::complete_windows(folded.graph);
+  jit::record_shapes(folded.graph, example, folded.shapes);
+  return folded;
+}
+
+Folded folded_copy(const Module& module, const PlanRequest& request, c10::ScalarType type) {
+  const std::shared_ptr<const Folded> base =
+      request.folded ? request.folded
+                     : std::make_shared<const Folded>(fold_for(std::get<GraphModule>(module), request.example));
+  const c10::InferenceMode guard;
+  Folded copy{base->graph->copy(), {}, base->owner};
+  copy.shapes = jit::shapes_of_copy(*base->graph, base->shapes, *copy.graph);
+  if (type == at::kFloat) return copy;
+  jit::cast(copy.graph, type);
+  for (auto& [value, shape] : copy.shapes) {
+    if (shape.type == at::kFloat) shape.type = type;
+  }
+  return copy;
+}
+
+std::vector<c10::IValue> channels_last(std::vector<c10::IValue> inputs, c10::ScalarType type) {
+  for (c10::IValue& input : inputs) {
+    if (!input.isTensor() || !input.toTensor().defined()) continue;
+    at::Tensor tensor = input.toTensor();
+    if (tensor.is_floating_point()) tensor = tensor.to(type);
+    // The order of the input passes from layer to layer.
+    input = tensor.dim() == 4 ? tensor.contiguous(at::MemoryFormat::ChannelsLast) : tensor;
+  }
+  return inputs;
+}
+
+std::unique_ptr<Plan> channels_last_plan(const Folded& folded, const std::shared_ptr<torch::jit::Graph>& graph,
+                                         c10::ScalarType type) {
+  return std::make_unique<ChannelsLastPlan>(folded, graph, type);
+}
+
+}  // namespace ptrun

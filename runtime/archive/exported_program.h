@@ -128,18 +128,12 @@ struct Place {
   std::size_t tensor = 0;  // index into TensorFile::tensors()
 };
 
-struct ExtraRecord {
-  std::string name;  // "ptrun.json", without "extra/"
-  std::string text;
-};
-
 struct Archive {
   std::shared_ptr<const ZipArchive> zip;
   Program program;
   std::vector<std::shared_ptr<const TensorFile>> files;
   std::unordered_map<std::string, Place> weights;    // parameters and persistent buffers
   std::unordered_map<std::string, Place> constants;  // tensor constants and other buffers
-  std::vector<ExtraRecord> extra;                    // only names that ptrun understands
 };
 
 // Reads the JSON text of one program. `part` names the record in errors. Throws bad_model for another form than the

@@ -13,8 +13,6 @@ using Json = nlohmann::json;
 using Names = std::unordered_map<std::string, Place>;
 
 constexpr std::uint64_t kSmallRecord = 4096;  // byteorder, archive_format
-constexpr std::uint64_t kExtraBytes = 16ULL << 20U;
-constexpr std::array<std::string_view, 4> kExtraNames = {"ptrun.json", "config.txt", "labels.txt", "labels.json"};
 
 // A nested file that stands as it is in a larger one.
 class Slice final : public ByteSource {
@@ -255,10 +253,6 @@ Archive open_archive(std::shared_ptr<const ByteSource> source, const Limits& lim
   archive.zip = ZipArchive::open(source, limits);
   const bool old = archive.zip->find("serialized_exported_program.json") != nullptr;
   (old ? open_old : open_current)(source, limits, archive);
-  for (const std::string_view name : kExtraNames) {
-    const ZipEntry* entry = archive.zip->find((old ? "extra_files/" : "extra/") + std::string(name));
-    if (entry != nullptr) archive.extra.push_back({std::string(name), archive.zip->read(*entry, kExtraBytes)});
-  }
   return archive;
 }
 

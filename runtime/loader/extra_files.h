@@ -4,17 +4,14 @@
 #include <string>
 #include <vector>
 
-#include "loader/model_impl.h"
+#include "archive/zip.h"
+#include "loader/sidecar.h"
 
 namespace ptrun {
 
-struct ExtraFile {
-  std::string name;  // "ptrun.json", without "extra/"
-  std::string text;
-};
-
-// Takes labels, preset and task out of "ptrun.json" (ours), "config.txt" (ultralytics), "labels.json" and "labels.txt";
-// earlier ones of this order win field by field. One that cannot be read is ignored with a note.
-void take_extra_files(const std::vector<ExtraFile>& files, Model::Impl& model);
+// What the extra files of a TorchScript or .pt2 archive say: "ptrun.json" (ours), "config.txt" (ultralytics),
+// "labels.json" and "labels.txt"; earlier ones of this order win field by field. One that cannot be read (a
+// "config.txt" of somebody else) is left out with a sentence in `notes`; it never makes a model unusable.
+ModelFacts read_extra_files(const archive::ZipArchive& zip, std::vector<std::string>& notes);
 
 }  // namespace ptrun

@@ -8,6 +8,7 @@
 #include "core/text.h"
 #include "loader/export_lines.h"
 #include "loader/exported_program/inspect.h"
+#include "loader/extra_files.h"
 #include "loader/file_facts.h"
 #include "loader/labels.h"
 #include "loader/model_folder.h"
@@ -134,12 +135,7 @@ class Inspector {
       const torchscript::ScriptArchive script = torchscript::read_script_archive(source_, UINT64_MAX);
       torchscript::require_operators(script.code, source_->name(), rule);
       torchscript::check_text(script.code, source_->name(), rule);
-      std::vector<std::string> notes = script.notes;
-      const ModelFacts facts = torchscript::read_extra_files(script, notes);
-      add("task", facts.task, facts.preset.source);
-      add_labels(facts.labels);
-      add_file_preset(facts.preset);
-      for (const std::string& note : notes) add("note", note, "ptrun");
+      add_extra_files(*script.zip);
       found_.runnable = true;
     } catch (const Error& error) {
       found_.explanation = "ptrun does not run this program: " + error.problem() + ".";
@@ -150,13 +146,7 @@ class Inspector {
     try {
       const archive::exported::Archive program = archive::exported::open_archive(source_);
       exported::describe(program, found_);
-      for (const archive::exported::ExtraRecord& record : program.extra) {
-        const std::string origin = "extra file " + record.name;
-        if (record.name != "ptrun.json") continue;
-        const ModelFacts facts = read_ptrun_json(record.text, origin);
-        add("task", facts.task, origin);
-        add_labels(facts.labels);
-      }
+      add_extra_files(*program.zip);
       found_.runnable = found_.missing_operators.empty();
       if (found_.runnable) return;
       found_.explanation = "ptrun does not run this program: it uses operators that ptrun lacks (" +
@@ -190,6 +180,20 @@ class Inspector {
     }
     found_.explanation += "This version of ptrun recognises it but does not run it.\n" +
                           export_lines({found_.path, "", "", false, archive_.kind == archive::Kind::exported_program});
+  }
+
+  void add_extra_files(const archive::ZipArchive& zip) {
+    std::vector<std::string> notes;
+    const ModelFacts facts = read_extra_files(zip, notes);
+    if (!facts.task.empty()) {  // wins over what the outputs look like
+      const auto is_task = [](const Finding& finding) { return finding.name == "task"; };
+      found_.findings.erase(std::remove_if(found_.findings.begin(), found_.findings.end(), is_task),
+                            found_.findings.end());
+      add("task", facts.task, "extra files in the model file");
+    }
+    add_labels(facts.labels);
+    add_file_preset(facts.preset);
+    for (const std::string& note : notes) add("note", note, "ptrun");
   }
 
   // The fields that the file itself fixes.

@@ -87,6 +87,14 @@ const PublishedWeights* PublishedSearch::find(std::vector<std::string>& notes) {
   return nullptr;
 }
 
+void take_input_size(std::int64_t height, std::int64_t width, const char* source, Model::Impl& model) {
+  if (height <= 0 || width <= 0) return;
+  PresetLayer& preset = model.file_preset;
+  if (preset.source.empty()) preset.source = source;
+  if (!preset.input_height) preset.input_height = static_cast<int>(height);
+  if (!preset.input_width) preset.input_width = static_cast<int>(width);
+}
+
 void resolve_model_preset(const LoadOptions& options, const ModelFacts& sidecar, const PublishedWeights* published,
                           Model::Impl& model) {
   std::vector<PresetLayer> layers;

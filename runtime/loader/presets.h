@@ -32,6 +32,10 @@ class PublishedSearch {
 // SHA-256 of the whole source in lower-case hex.
 std::string sha256(const archive::ByteSource& source);
 
+// The size that the network was made for, where it is fixed (above 0) and the file itself names no other: its images
+// are prepared to it.
+void take_input_size(std::int64_t height, std::int64_t width, const char* source, Model::Impl& model);
+
 // Fills model.preset in the precedence: caller's fields, --preset, sidecar MODELFILE.ptrun.json, inside the file,
 // published weights, family guess, ImageNet. Throws invalid_argument for an unknown preset name.
 void resolve_model_preset(const LoadOptions& options, const ModelFacts& sidecar, const PublishedWeights* published,

@@ -8,7 +8,9 @@
 #include "loader/exported_program/signature.h"
 #include "loader/exported_program/translate.h"
 #include "loader/extra_files.h"
+#include "loader/file_facts.h"
 #include "loader/loader.h"
+#include "loader/presets.h"
 #include "operators/operators.h"
 #include "ptrun/error.h"
 
@@ -44,19 +46,6 @@ std::int64_t count_parameters(const source::Archive& archive) {
   return count;
 }
 
-// The sizes that the program was exported for are what its images are prepared to.
-void take_input_size(Model::Impl& model) {
-  const auto& inputs = model.signature.inputs;
-  if (model.signature.form != InputForm::batched_nchw || inputs.empty()) return;
-  PresetLayer& preset = model.file_preset;
-  const Dimension& height = inputs[0].dimensions[2];
-  const Dimension& width = inputs[0].dimensions[3];
-  if (height.size <= 0 || width.size <= 0) return;
-  if (preset.source.empty()) preset.source = "sizes that the program was exported for";
-  if (!preset.input_height) preset.input_height = static_cast<int>(height.size);
-  if (!preset.input_width) preset.input_width = static_cast<int>(width.size);
-}
-
 }  // namespace
 
 void load_exported_program(const LoadRequest& request, Model::Impl& model) {
@@ -76,10 +65,11 @@ void load_exported_program(const LoadRequest& request, Model::Impl& model) {
   model.parameters = count_parameters(archive);
   model.notes.insert(model.notes.end(), translation.notes.begin(), translation.notes.end());
   model.notes.insert(model.notes.end(), interface.notes.begin(), interface.notes.end());
-  std::vector<ExtraFile> extra;
-  for (const source::ExtraRecord& record : archive.extra) extra.push_back({record.name, record.text});
-  take_extra_files(extra, model);
-  take_input_size(model);
+  apply_facts(read_extra_files(*archive.zip, model.notes), model);
+  if (model.signature.form == InputForm::batched_nchw) {
+    const auto& sizes = model.signature.inputs[0].dimensions;
+    take_input_size(sizes[2].size, sizes[3].size, "sizes that the program was exported for", model);
+  }
 }
 
 }  // namespace ptrun

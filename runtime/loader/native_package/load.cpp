@@ -8,6 +8,7 @@
 #include "loader/loader.h"
 #include "loader/native_package/package.h"
 #include "loader/native_package/program.h"
+#include "loader/presets.h"
 #include "ptrun/error.h"
 
 namespace ptrun {
@@ -87,11 +88,7 @@ void load_native_package(const LoadRequest& request, Model::Impl& model) {
   learn_outputs(*program, subject, model);
   if (model.signature.form == InputForm::batched_nchw) {
     const std::vector<Dimension>& sizes = model.signature.inputs[0].dimensions;
-    if (sizes[2].size > 0 && sizes[3].size > 0) {
-      model.file_preset.source = "size of the compiled input";
-      model.file_preset.input_height = static_cast<int>(sizes[2].size);
-      model.file_preset.input_width = static_cast<int>(sizes[3].size);
-    }
+    take_input_size(sizes[2].size, sizes[3].size, "size of the compiled input", model);
   }
   model.notes.emplace_back("runs the native code of the package, which is trusted like a program");
 }

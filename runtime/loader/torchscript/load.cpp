@@ -12,8 +12,10 @@
 #include "graph/failure_text.h"
 #include "graph/jit_api.h"
 #include "graph/silence.h"
+#include "loader/extra_files.h"
+#include "loader/file_facts.h"
 #include "loader/loader.h"
-#include "loader/sidecar.h"
+#include "loader/presets.h"
 #include "loader/torchscript/interface.h"
 #include "loader/torchscript/program.h"
 #include "loader/torchscript/reader.h"
@@ -159,17 +161,8 @@ void load_torchscript(const LoadRequest& request, Model::Impl& model) {
   model.parameters = count_parameters(*module, graph.get());
   model.notes.insert(model.notes.end(), interface.notes.begin(), interface.notes.end());
 
-  model.notes.insert(model.notes.end(), archive.notes.begin(), archive.notes.end());
-  ModelFacts facts = torchscript::read_extra_files(archive, model.notes);
-  model.labels = std::move(facts.labels);
-  model.file_preset = std::move(facts.preset);
-  if (const auto task = find_task(facts.task)) model.task = *task;
-  if (interface.input_height > 0 && interface.input_width > 0) {
-    PresetLayer& preset = model.file_preset;
-    if (preset.source.empty()) preset.source = "size of the traced example in the model file";
-    if (!preset.input_height) preset.input_height = interface.input_height;
-    if (!preset.input_width) preset.input_width = interface.input_width;
-  }
+  apply_facts(read_extra_files(*archive.zip, model.notes), model);
+  take_input_size(interface.input_height, interface.input_width, "size of the traced example in the model file", model);
 }
 
 }  // namespace ptrun

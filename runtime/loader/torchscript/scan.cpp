@@ -22,9 +22,7 @@ using Type = archive::PickleNode::Type;
 constexpr int kOldestFormat = 1;
 constexpr int kNewestFormat = 10;
 constexpr std::uint64_t kCodeBytes = 64ULL << 20U;  // all code/ records; a scripted detector has less than 1 MB
-constexpr std::uint64_t kExtraBytes = 16ULL << 20U;
-constexpr std::uint64_t kSmallRecord = 4096;  // version, byteorder
-constexpr std::array<std::string_view, 2> kExtraNames = {"ptrun.json", "config.txt"};
+constexpr std::uint64_t kSmallRecord = 4096;        // version, byteorder
 
 // Callables that TorchScript's own pickler writes and LibTorch's unpickler knows.
 constexpr std::array<std::string_view, 13> kCallables = {"torch._utils._rebuild_tensor_v2",
@@ -144,19 +142,6 @@ std::vector<CodeFile> read_code(const archive::ZipArchive& zip) {
   return code;
 }
 
-void read_extra(ScriptArchive& read) {
-  for (const std::string_view name : kExtraNames) {
-    const archive::ZipEntry* entry = read.zip->find("extra/" + std::string(name));
-    if (entry == nullptr) continue;
-    if (entry->size > kExtraBytes) {
-      read.notes.push_back("ignored: extra file " + std::string(name) + " holds " + human_bytes(entry->size) +
-                           ", at most " + human_bytes(kExtraBytes) + " are read");
-      continue;
-    }
-    read.extra.push_back({std::string(name), read.zip->read(*entry, kExtraBytes)});
-  }
-}
-
 // The value behind restore_type_tag(value, "Dict[str, List[Any]]").
 NodeId without_tag(const Pickle& data, NodeId id) {
   if (!data.is(id, Type::reduce) || data.callable_name(id) != "torch.jit._pickle.restore_type_tag") return id;
@@ -211,26 +196,8 @@ ScriptArchive read_script_archive(std::shared_ptr<const archive::ByteSource> sou
                         "; it holds records that no tensor names, save the module again");
   }
   read.code = read_code(zip);
-  read_extra(read);
   read.traced_inputs = read_traced_inputs(zip);
   return read;
-}
-
-ModelFacts read_extra_files(const ScriptArchive& archive, std::vector<std::string>& notes) {
-  ModelFacts all;
-  for (const ExtraFile& file : archive.extra) {
-    const std::string source = "extra file " + file.name + " in the model file";
-    try {
-      ModelFacts facts =
-          file.name == "ptrun.json" ? read_ptrun_json(file.text, source) : read_ultralytics_config(file.text, source);
-      if (all.labels.names.empty()) all.labels = std::move(facts.labels);
-      if (all.preset.source.empty()) all.preset = std::move(facts.preset);
-      if (all.task.empty()) all.task = std::move(facts.task);
-    } catch (const Error& error) {
-      notes.push_back(std::string("ignored: ") + error.what());
-    }
-  }
-  return all;
 }
 
 std::vector<std::string> list_operators(std::shared_ptr<const archive::ByteSource> source) {

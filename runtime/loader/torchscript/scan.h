@@ -7,23 +7,14 @@
 #include <vector>
 
 #include "archive/zip.h"
-#include "loader/sidecar.h"
 #include "loader/torchscript/text.h"
 
 namespace ptrun::torchscript {
-
-// A side file that the exporter put in (torch.jit.save(..., _extra_files={...})).
-struct ExtraFile {
-  std::string name;  // "ptrun.json", without "extra/"
-  std::string text;
-};
 
 struct ScriptArchive {
   std::shared_ptr<const archive::ZipArchive> zip;
   int format_version = 0;
   std::vector<CodeFile> code;
-  std::vector<ExtraFile> extra;    // only names that ptrun understands: "ptrun.json", "config.txt"
-  std::vector<std::string> notes;  // what was left out, one sentence each
   // Sizes of the tensors that forward was traced with, in the order of its arguments; empty for a scripted module.
   std::vector<std::vector<std::int64_t>> traced_inputs;
   std::uint64_t tensor_bytes = 0;  // of all storages in data/ and constants/
@@ -37,9 +28,5 @@ ScriptArchive read_script_archive(std::shared_ptr<const archive::ByteSource> sou
 
 // Operators that the program names, sorted ("aten::conv2d"); for ptrun inspect. Nothing is executed or compiled.
 std::vector<std::string> list_operators(std::shared_ptr<const archive::ByteSource> source);
-
-// What the extra files say about labels, preset and task, ours before the exporter's own. What is not understood (a
-// "config.txt" of somebody else) is left out with a sentence in `notes`; it never makes a model unusable.
-ModelFacts read_extra_files(const ScriptArchive& archive, std::vector<std::string>& notes);
 
 }  // namespace ptrun::torchscript

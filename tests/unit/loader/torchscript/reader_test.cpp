@@ -89,9 +89,6 @@ TEST(ScriptArchive, ReadsWhatTheFileSays) {
   ASSERT_EQ(traced.traced_inputs.size(), 1U);
   EXPECT_EQ(traced.traced_inputs[0], (std::vector<std::int64_t>{4, 3, 16, 20}));
   EXPECT_TRUE(open("torchscript/scripted.pt").traced_inputs.empty());
-  const ScriptArchive extra = open("torchscript/extra_ptrun.pt");
-  ASSERT_EQ(extra.extra.size(), 2U);
-  EXPECT_EQ(extra.extra[0].name, "ptrun.json");
 }
 
 TEST(ScriptArchive, RefusesMoreThanTheMemoryLimit) {

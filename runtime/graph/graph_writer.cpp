@@ -58,16 +58,23 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 5> kForNumbe
      {".self", ".ScalarOther"},
      {"", ".Scalar"}}};
 
-// The overload that takes numbers where `arguments` has them; `schema` itself when there is none.
-std::string overload_for_numbers(const std::string& schema, const std::vector<CallArgument>& arguments) {
+struct Overload {
+  std::string name;
+  const c10::FunctionSchema* formals = nullptr;
+};
+
+// The overload that takes numbers where `arguments` has them; `schema` itself when there is none. Null formals when
+// LibTorch does not have `schema`.
+Overload overload_for(const std::string& schema, const std::vector<CallArgument>& arguments) {
   const c10::FunctionSchema* own = find_schema(schema);
+  if (own == nullptr) return {};
   std::vector<std::size_t> numbers;
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     const auto* single = std::get_if<Operand>(&arguments[i].value);
     const c10::Argument* formal = formal_of(*own, arguments, i);
     if (single != nullptr && formal != nullptr && wants_tensor(*formal) && is_number(*single)) numbers.push_back(i);
   }
-  if (numbers.empty()) return schema;
+  if (numbers.empty()) return {schema, own};
   const std::size_t dot = schema.find('.');
   const std::string overload = dot == std::string::npos ? std::string() : schema.substr(dot);
   for (const auto& [tensor, number] : kForNumbers) {
@@ -80,9 +87,9 @@ std::string overload_for_numbers(const std::string& schema, const std::vector<Ca
       const c10::Argument* formal = formal_of(*found, arguments, i);
       fits = fits && formal != nullptr && !wants_tensor(*formal);
     }
-    if (fits) return other;
+    if (fits) return {other, found};
   }
-  return schema;
+  return {schema, own};
 }
 
 }  // namespace
@@ -151,8 +158,7 @@ class Fitter {
     const c10::TypePtr element = list->getElementType();
     const TypeKind kind = without_optional(element)->kind();
     if (kind == TypeKind::IntType || kind == TypeKind::SymIntType) {
-      if (const auto known = constants<std::int64_t>(items, [](const c10::IValue& v) { return v.toInt(); }))
-        return *known;
+      if (const auto known = integers(items)) return *known;
     }
     std::vector<Value*> values;
     for (const Operand& item : items) values.push_back(writer_.value_of(fit(item, element)));
@@ -169,13 +175,12 @@ class Fitter {
     return writer_.call("aten::scalar_tensor", {{"", operand}}).front();
   }
 
-  template <typename T, typename Get>
-  std::optional<c10::IValue> constants(const std::vector<Operand>& items, const Get& get) {
-    std::vector<T> found;
+  static std::optional<c10::IValue> integers(const std::vector<Operand>& items) {
+    std::vector<std::int64_t> found;
     for (const Operand& item : items) {
       const auto* constant = std::get_if<c10::IValue>(&item);
       if (constant == nullptr || !constant->isInt()) return std::nullopt;
-      found.push_back(get(*constant));
+      found.push_back(constant->toInt());
     }
     return c10::IValue(found);
   }
@@ -187,17 +192,14 @@ class Fitter {
 }  // namespace
 
 Values GraphWriter::call(const std::string& schema, const std::vector<CallArgument>& arguments) {
-  if (!has_operator(schema)) {
-    throw Error(ErrorCode::internal, schema, "LibTorch has no such operator overload");
-  }
-  const std::string chosen = overload_for_numbers(schema, arguments);
-  const c10::FunctionSchema& formals = *find_schema(chosen);
+  const auto [chosen, formals] = overload_for(schema, arguments);
+  if (formals == nullptr) throw Error(ErrorCode::internal, schema, "LibTorch has no such operator overload");
   Fitter fitter(*this, *graph_);
   std::vector<Operand> positional;
   std::vector<std::pair<std::string, Operand>> named;
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     const CallArgument& argument = arguments[i];
-    const c10::Argument* formal = formal_of(formals, arguments, i);
+    const c10::Argument* formal = formal_of(*formals, arguments, i);
     if (formal == nullptr) throw Error(ErrorCode::internal, chosen, "has no argument '" + argument.name + "'");
     const auto* items = std::get_if<std::vector<Operand>>(&argument.value);
     const Operand fitted = items != nullptr ? fitter.fit_list(*items, formal->type())

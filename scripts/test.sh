@@ -1,17 +1,20 @@
 #!/usr/bin/env bash
 # The same set-up as quickstart.sh, then every test: first all of them, then those of the rooms that parse foreign
-# bytes once more under AddressSanitizer and UBSan.
+# bytes once more under AddressSanitizer and UBSan. --no-desktop leaves the desktop application and its packages out.
 #
-#   scripts/test.sh [--yes]
+#   scripts/test.sh [--yes] [--no-desktop]
 
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=setup/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/setup/common.sh"
+# shellcheck disable=SC2034
+PTRUN_DESKTOP=1
 parse_options "$@"
 
 set_up
 # A newer compiler of somebody else may warn where ours do not; ours must not.
-configure release "-DPTRUN_WERROR=$([[ "${CI:-}" == true ]] && echo ON || echo OFF)"
+configure release "-DPTRUN_WERROR=$([[ "${CI:-}" == true ]] && echo ON || echo OFF)" \
+  "-DPTRUN_TEST_DESKTOP=${PTRUN_DESKTOP}"
 build release
 configure asan
 build asan

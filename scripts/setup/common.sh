@@ -13,7 +13,7 @@ export PTRUN_ROOT PTRUN_SETUP PTRUN_DEPS PTRUN_TORCH_VERSION PTRUN_LIBTORCH PTRU
 
 # Read by the scripts that source this file.
 # shellcheck disable=SC2034
-PTRUN_YES=0 PTRUN_CUDA=0
+PTRUN_YES=0 PTRUN_CUDA=0 PTRUN_DESKTOP=0
 
 say() { printf '== %s\n' "$*" >&2; }
 
@@ -30,11 +30,14 @@ parse_options() {
     case "${option}" in
       --yes) PTRUN_YES=1 ;;
       --cuda) PTRUN_CUDA=1 ;;
+      --desktop) PTRUN_DESKTOP=1 ;;
+      --no-desktop) PTRUN_DESKTOP=0 ;;
       -h | --help)
         awk 'NR > 1 && !/^#/ { exit } NR > 1 { sub(/^# ?/, ""); print }' "$0"
         exit 0
         ;;
-      *) fail "${option}: unknown option; known are --yes (use sudo for packages), --cuda (CUDA libraries too), --help" ;;
+      *) fail "${option}: unknown option; known are --yes (use sudo for packages), --cuda (CUDA libraries too)," \
+        "--desktop or --no-desktop (with or without the desktop application), --help" ;;
     esac
   done
 }
@@ -66,7 +69,9 @@ need_space() {
 set_up() {
   local options=()
   if ((PTRUN_YES)); then options+=(--yes); fi
-  "${PTRUN_SETUP}/packages.sh" "${options[@]}"
+  local package_options=("${options[@]}")
+  if ((PTRUN_DESKTOP)); then package_options+=(--desktop); fi
+  "${PTRUN_SETUP}/packages.sh" "${package_options[@]}"
   if ((PTRUN_CUDA)); then options+=(--cuda); fi
   "${PTRUN_SETUP}/libtorch.sh" "${options[@]}"
   "${PTRUN_SETUP}/weights.sh"
@@ -97,4 +102,23 @@ configure() {
 build() {
   say "building ($1)"
   (cd "${PTRUN_ROOT}" && cmake --build --preset "$1" --parallel "$(build_jobs)" "${@:2}")
+}
+
+# build_desktop [OPTION...]: installs the release build to build/desktop/prefix and builds apps/desktop against it.
+build_desktop() {
+  local folder log
+  folder="${PTRUN_ROOT}/build/desktop"
+  log="${folder}/build.log"
+  mkdir -p "${folder}"
+  say "building (desktop)"
+  if ! {
+    cmake --build "${PTRUN_ROOT}/build" --parallel "$(build_jobs)" --target ptrun ptrun_opencv ptrun_tool &&
+      cmake --install "${PTRUN_ROOT}/build" --prefix "${folder}/prefix" &&
+      cmake -S "${PTRUN_ROOT}/apps/desktop" -B "${folder}" -G Ninja -DCMAKE_PREFIX_PATH="${folder}/prefix" "$@" &&
+      cmake --build "${folder}" --parallel "$(build_jobs)" &&
+      cmake --install "${folder}" --prefix "${folder}/prefix"
+  } >"${log}" 2>&1; then
+    tail -n 50 "${log}" >&2
+    fail "the desktop application was not built; the lines above end ${log}"
+  fi
 }

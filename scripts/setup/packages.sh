@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs the Debian packages of packages.txt that are missing; as root, or through sudo with --yes.
+# Installs the Debian packages of packages.txt that are missing, with --desktop those of packages-desktop.txt too; as
+# root, or through sudo with --yes.
 
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=common.sh
@@ -27,12 +28,14 @@ case "${system}" in
   *) say "${system} is untested; Debian 12 and 13 are tested" ;;
 esac
 
+lists=("${PTRUN_SETUP}/packages.txt")
+if ((PTRUN_DESKTOP)); then lists+=("${PTRUN_SETUP}/packages-desktop.txt"); fi
 missing=()
 while read -r package _; do
   if [[ "$(dpkg-query -W -f '${db:Status-Status}' "${package}" 2>/dev/null || true)" != installed ]]; then
     missing+=("${package}")
   fi
-done < <(sed 's/#.*//; /^[[:space:]]*$/d' "${PTRUN_SETUP}/packages.txt")
+done < <(sed 's/#.*//; /^[[:space:]]*$/d' "${lists[@]}")
 
 if ((${#missing[@]} == 0)); then
   say "packages: all there"

@@ -1,0 +1,55 @@
+#include "dropped.h"
+
+#include <QDir>
+#include <QFileInfo>
+#include <QUrl>
+
+namespace desktop {
+namespace {
+
+const QStringList& model_endings() {
+  static const QStringList kEndings = {QStringLiteral("pt"),  QStringLiteral("pth"),         QStringLiteral("pt2"),
+                                       QStringLiteral("ptl"), QStringLiteral("safetensors"), QStringLiteral("ckpt"),
+                                       QStringLiteral("bin"), QStringLiteral("torchscript"), QStringLiteral("onnx"),
+                                       QStringLiteral("tar"), QStringLiteral("pkl"),         QStringLiteral("json")};
+  return kEndings;
+}
+
+bool is_model_folder(const QString& path) {
+  const QDir folder(path);
+  return folder.exists(QStringLiteral("config.json")) &&
+         !folder.entryList({QStringLiteral("*.safetensors"), QStringLiteral("*.bin")}, QDir::Files).isEmpty();
+}
+
+}  // namespace
+
+Dropped sort_dropped(const QStringList& paths) {
+  Dropped dropped;
+  for (const QString& path : paths) {
+    const QFileInfo info(path);
+    const bool is_model = info.isDir() ? is_model_folder(path) : model_endings().contains(info.suffix().toLower());
+    if (is_model) {
+      dropped.model = path;
+    } else {
+      dropped.sources.append(path);
+    }
+  }
+  return dropped;
+}
+
+QStringList local_paths(const QMimeData& data) {
+  QStringList paths;
+  const QList<QUrl> urls = data.urls();
+  for (const QUrl& url : urls) {
+    if (url.isLocalFile()) paths.append(url.toLocalFile());
+  }
+  return paths;
+}
+
+QString model_name_filter() {
+  QStringList patterns;
+  for (const QString& ending : model_endings()) patterns.append(QStringLiteral("*.") + ending);
+  return QStringLiteral("Models (%1);;All files (*)").arg(patterns.join(QLatin1Char(' ')));
+}
+
+}  // namespace desktop

@@ -51,6 +51,8 @@ target_compile_options(ptrun_settings INTERFACE
   $<$<BOOL:${PTRUN_WERROR}>:-Werror>
   # GCC 12 sees an overlapping copy in "text" + std::string() that is not there (GCC bug 105651).
   $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>
+  # GCC 13 and 14 take every conversion to a reference of a c10::List's element for one of a temporary.
+  $<$<AND:$<CXX_COMPILER_ID:GNU>,$<VERSION_GREATER_EQUAL:$<CXX_COMPILER_VERSION>,13>>:-Wno-dangling-reference>
   $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
 if(PTRUN_FUZZ)
   target_compile_options(ptrun_settings INTERFACE -fsanitize=fuzzer-no-link,address,undefined

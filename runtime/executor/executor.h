@@ -26,18 +26,17 @@ struct ExecutorOptions {
   // Height and width of every image; 0: unknown, and no plan is made for one shape.
   int height = 0;
   int width = 0;
-  // The job has enough images to pay for plans that are made for one shape (0.1 to 1.5 s of one CPU, on a thread of
-  // their own). bf16 is always such a plan; `automatic` takes the fastest of fp32 and, where the processor has it,
-  // bf16.
-  bool compile = false;
-  // A job so long that one warning about what bf16 would save is worth measuring it (a second of one CPU).
-  bool tell_gain = false;
+  // A hint; 0: unknown. Jobs of many images pay for plans that are made for one shape and held against the plain one
+  // (0.2 to 4 s of one CPU, on a thread of their own). bf16 is always such a plan; `automatic` takes the fastest of
+  // fp32 and, where the processor has it, bf16. Long jobs in fp32 also get one warning about what bf16 would save.
+  std::size_t images = 0;
   int threads = 1;  // OpenMP threads of the threads that will call run
   LogCallback log;
 };
 
 // Thread rule: immutable after construction, any thread may run. Does not change the OpenMP thread count of the
-// caller. The first run waits until the plan is decided; it stays the same for every run. Throws model_failed naming
+// caller. The first run waits until the plan is decided, which depends on the model, the options and the processor, and
+// stays the same for every run. The destructor breaks off what only a warning waits for. Throws model_failed naming
 // the model when the module throws, invalid_argument for inputs that the signature does not allow, unsupported for a
 // precision that the device has no plan for.
 class Executor {
@@ -51,7 +50,7 @@ class Executor {
   // For InputForm::list_chw: tensors [3, H, W] float32 of any sizes.
   c10::IValue run_list(const std::vector<at::Tensor>& images) const;
 
-  // "plain", "cpu_onednn", "script", "native", "cuda_eager". Waits until the plan is decided.
+  // "plain", "cpu_onednn", "script", ... (plan.cpp). Waits until the plan is decided.
   const char* plan_name() const noexcept;
   // The batch size that is really used: the one asked for, or the one that the module was fixed to.
   int batch_size() const noexcept;

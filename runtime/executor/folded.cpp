@@ -4,10 +4,13 @@
 #include <c10/core/InferenceMode.h>
 #include <torch/csrc/jit/ir/ir.h>
 
+#include <algorithm>
+
 #include "executor/batch.h"
 #include "graph/cast.h"
 #include "graph/jit_api.h"
 #include "graph/onednn_graph.h"
+#include "graph/specialise.h"
 
 namespace ptrun {
 namespace {
@@ -33,10 +36,18 @@ class ChannelsLastPlan : public Plan {
 
 }  // namespace
 
-Folded fold_for(const GraphModule& module, const std::vector<c10::IValue>& example) {
+Folded fold_for(const GraphModule& module, const std::vector<c10::IValue>& example, bool one_shape) {
   const c10::InferenceMode guard;
   Folded folded{module.graph->copy(), {}, module.owner};
   jit::normalise(folded.graph);
+  const auto nodes = folded.graph->nodes();
+  const bool branches =
+      std::any_of(nodes.begin(), nodes.end(), [](const auto* node) { return !node->blocks().empty(); });
+  if (one_shape && branches) {
+    jit::record_shapes(folded.graph, example, folded.shapes);
+    jit::specialise(folded.graph, folded.shapes);
+    folded.shapes.clear();
+  }
   jit::fold(folded.graph);
   jit::complete_windows(folded.graph);
   jit::record_shapes(folded.graph, example, folded.shapes);
@@ -46,7 +57,8 @@ Folded fold_for(const GraphModule& module, const std::vector<c10::IValue>& examp
 Folded folded_copy(const Module& module, const PlanRequest& request, c10::ScalarType type) {
   const std::shared_ptr<const Folded> base =
       request.folded ? request.folded
-                     : std::make_shared<const Folded>(fold_for(std::get<GraphModule>(module), request.example));
+                     : std::make_shared<const Folded>(
+                           fold_for(std::get<GraphModule>(module), request.example, !request.any_batch));
   const c10::InferenceMode guard;
   Folded copy{base->graph->copy(), {}, base->owner};
   copy.shapes = jit::shapes_of_copy(*base->graph, base->shapes, *copy.graph);

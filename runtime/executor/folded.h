@@ -19,8 +19,9 @@ struct Folded {
   std::shared_ptr<const void> owner;         // what the nodes point to
 };
 
-// From the module's graph, which stays as it is. Runs it once on `example`. Throws what LibTorch throws.
-Folded fold_for(const GraphModule& module, const std::vector<c10::IValue>& example);
+// From the module's graph, which stays as it is; with `one_shape` right for the shapes of `example` only. Runs it once
+// or twice on `example`. Throws what LibTorch throws.
+Folded fold_for(const GraphModule& module, const std::vector<c10::IValue>& example, bool one_shape);
 
 // The request's, or made now; a copy of its own with every float32 constant in `type`.
 Folded folded_copy(const Module& module, const PlanRequest& request, c10::ScalarType type);

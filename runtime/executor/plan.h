@@ -26,6 +26,8 @@ struct PlanRequest {
   Device device;
   // For kinds on trial: inputs of the shapes that the plan is for, made-up values.
   std::vector<c10::IValue> example;
+  // The plan will run batches of another size than the example's; else only inputs of the example's shapes.
+  bool any_batch = false;
   std::shared_ptr<const Folded> folded = nullptr;  // of the module and the example, made once for all kinds
 };
 

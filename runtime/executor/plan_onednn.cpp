@@ -9,6 +9,7 @@ namespace ptrun {
 namespace {
 
 std::unique_ptr<Plan> make(const Module& module, const PlanRequest& request, c10::ScalarType type) {
+  if (request.any_batch) return nullptr;  // another one would run unfused
   const c10::InferenceMode guard;
   const Folded folded = folded_copy(module, request, type);
   if (!jit::may_fuse(*folded.graph, folded.shapes)) return nullptr;

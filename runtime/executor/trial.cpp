@@ -17,10 +17,10 @@ namespace {
 
 constexpr double kInfinite = std::numeric_limits<double>::infinity();
 
-// Shares of the time of the reference, and of a plan chosen before, that a plan may take to be chosen; measured times
-// vary by a few hundredths.
-constexpr double kWins = 0.85;
+// The share of a chosen plan's time that another one may take to be chosen instead.
 constexpr double kDisplaces = 0.75;
+// A time above this one is measured once.
+constexpr double kLongEnough = 0.1;
 
 // Of this thread: other programs on the machine do not count.
 double processor_seconds() {
@@ -29,16 +29,21 @@ double processor_seconds() {
   return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
 }
 
-// The second time of two where the first is short enough to be chance.
+struct Timed {
+  c10::IValue result;
+  double seconds = kInfinite;
+};
+
+Timed run_once(const Plan& plan, const std::vector<c10::IValue>& inputs) {
+  const double start = processor_seconds();
+  c10::IValue result = plan.run(inputs);
+  return {std::move(result), processor_seconds() - start};
+}
+
+// The better time of two where one is short enough to be chance.
 double seconds_of(const Plan& plan, const std::vector<c10::IValue>& inputs) {
-  double best = kInfinite;
-  for (int i = 0; i < 2; ++i) {
-    const double start = processor_seconds();
-    plan.run(inputs);
-    best = std::min(best, processor_seconds() - start);
-    if (best > 0.1) break;
-  }
-  return best;
+  const double first = run_once(plan, inputs).seconds;
+  return first > kLongEnough ? first : std::min(first, run_once(plan, inputs).seconds);
 }
 
 double tensor_difference(const at::Tensor& expected, const at::Tensor& found) {
@@ -133,11 +138,13 @@ class Comparison {
   bool measure_reference() {
     const std::vector<c10::IValue>& example = trial_.request.example;
     try {
-      expected_ = trial_.reference.run(example);
-      seconds_ = seconds_of(trial_.reference, example);
+      Timed first = run_once(trial_.reference, example);
+      expected_ = std::move(first.result);
+      seconds_ = first.seconds > kLongEnough ? first.seconds
+                                             : std::min(first.seconds, run_once(trial_.reference, example).seconds);
       const auto* graph = std::get_if<GraphModule>(&trial_.model.impl().module);
-      if (graph == nullptr) return false;
-      trial_.request.folded = std::make_shared<const Folded>(fold_for(*graph, example));
+      if (graph == nullptr || stopped()) return false;
+      trial_.request.folded = std::make_shared<const Folded>(fold_for(*graph, example, !trial_.request.any_batch));
       return true;
     } catch (const std::exception& error) {
       say(LogLevel::debug, std::string("no plan is tried: ") + error.what());
@@ -146,6 +153,7 @@ class Comparison {
   }
 
   double reference_seconds() const { return seconds_; }
+  bool stopped() const { return trial_.stopped != nullptr && *trial_.stopped; }
 
   struct Result {
     std::unique_ptr<Plan> plan;  // null: it cannot be used
@@ -196,14 +204,14 @@ Winner choose(Trial trial) {
   Winner winner;
   Comparison comparison(trial);
   if (!comparison.measure_reference()) return winner;
-  double limit = kWins * comparison.reference_seconds();
+  double limit = trial.limit * comparison.reference_seconds();
   for (const PlanKind* kind : trial.kinds) {
+    if (comparison.stopped()) break;
     Comparison::Result result = comparison.measure(*kind);
     if (!result.plan || result.seconds > limit) continue;
     winner.kind = kind;
     winner.plan = std::move(result.plan);
-    // Nothing behind it is expected to be far better than a plan that has halved the time.
-    if (result.seconds < 0.6 * comparison.reference_seconds()) break;
+    if (result.seconds < trial.enough * comparison.reference_seconds()) break;
     limit = kDisplaces * result.seconds;
   }
   return winner;

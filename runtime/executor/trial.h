@@ -1,6 +1,7 @@
 // Which of the plans on trial serves a job: decided once, before the job's first row.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,6 +17,12 @@ struct Trial {
   std::vector<const PlanKind*> kinds;  // on trial, most promising first
   PlanRequest request;
   LogCallback log;
+  // Shares of the reference's time: what a plan may take to be chosen, and what makes further ones not worth trying.
+  // Measured times vary by a few hundredths; plans take 0.3 to 0.7.
+  double limit = 0.85;
+  double enough = 0.7;
+  const std::atomic<bool>* stopped = nullptr;  // once true, nothing more is tried
+  static constexpr double kAnyTime = 1e300;
 };
 
 struct Winner {
@@ -24,8 +31,9 @@ struct Winner {
 };
 
 // Takes the first kind that gives the reference's numbers in clearly less processor time on the example, and a later
-// one only where it beats that by far: the order decides between equals, not chance, so that the same job gets the same
-// plan. What disagrees, throws or is slower is dropped with a line to the log. Never throws for a plan's failure.
+// one only where the first saves little and it beats that by far: the order decides between equals, not chance, so that
+// the same job gets the same plan. What disagrees, throws or is slower is dropped with a line to the log. Never throws
+// for a plan's failure.
 Winner choose(Trial trial);
 
 // One warning that says what share of `used`'s time the best of trial.kinds takes, when it saves a fifth or more.

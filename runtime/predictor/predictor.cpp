@@ -26,10 +26,6 @@ constexpr std::size_t kManyImages = 32;
 // waste least on the padded tail and hold least memory.
 constexpr int kThroughputBatch = 2;
 constexpr int kThroughputBatchBf16 = 4;
-// From this many images on, compiling a plan for their shape pays.
-constexpr std::size_t kCompiledFrom = 64;
-// From this many on, so does measuring what --precision auto would save.
-constexpr std::size_t kToldFrom = 1000;
 constexpr int kLargestBatch = 4096;
 constexpr int kMostWorkers = 1024;
 constexpr double kLargestSlots = 8.0 * (1ULL << 30U);  // bytes of input tensors, all workers together
@@ -155,8 +151,7 @@ struct Predictor::Impl {
     chosen.threads = plan.threads_per_worker;
     chosen.height = model.preset().values.input_height;
     chosen.width = model.preset().values.input_width;
-    chosen.compile = options.expected_images >= kCompiledFrom;
-    chosen.tell_gain = options.expected_images >= kToldFrom;
+    chosen.images = options.expected_images;
     chosen.log = options.log;
     return chosen;
   }

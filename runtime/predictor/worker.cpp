@@ -3,7 +3,6 @@
 #include <ATen/ATen.h>
 #include <ATen/core/ivalue.h>
 #include <c10/core/InferenceMode.h>
-#include <signal.h>
 
 #include <chrono>
 #include <new>
@@ -11,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/signals.h"
 #include "core/text.h"
 #include "executor/executor.h"
 #include "executor/openmp.h"
@@ -247,10 +247,7 @@ class Worker {
 }  // namespace
 
 void run_worker(WorkerShared& shared) {
-  // Signals are the host's; its own threads handle them.
-  sigset_t all;
-  sigfillset(&all);
-  pthread_sigmask(SIG_BLOCK, &all, nullptr);
+  leave_signals_to_the_host();
   set_own_openmp_threads(shared.threads_per_worker);
   const c10::InferenceMode inference;
   std::string problem;

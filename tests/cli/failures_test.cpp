@@ -156,7 +156,7 @@ TEST_F(FailuresTest, ASecondInterruptEndsAtOnce) {
   process.send(SIGINT);
   const Finished finished = process.wait();
   EXPECT_EQ(finished.code, 130);
-  EXPECT_EQ(finished.err, "") << "no summary: nothing was waited for";
+  EXPECT_THAT(finished.err, testing::Not(HasSubstr("of 5000 images"))) << "no summary: nothing was waited for";
 }
 
 TEST_F(FailuresTest, AReaderThatClosesThePipeIsNoNews) {

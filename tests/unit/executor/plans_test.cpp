@@ -41,6 +41,7 @@ struct Odd {
   std::vector<at::Tensor> weights;
   std::int64_t height = 9;
   std::int64_t width = 7;
+  bool one_shape = false;  // its plans are made for the example's shape and no other
 };
 
 at::Tensor weight(std::vector<std::int64_t> sizes) {
@@ -174,6 +175,42 @@ graph(%x : Tensor, %w : Tensor, %b : Tensor, %u : Tensor, %c : Tensor):
   %y = aten::softmax(%s, %end, %none)
   return (%y))",
        {weight({12, 3}), weight({12}), weight({3, 12}), weight({3})}},
+      {"a script's checks of dimensions and sizes",
+       R"(
+graph(%x : Tensor, %w : Tensor, %g : Tensor, %b : Tensor, %m : Tensor, %v : Tensor):
+  %none : NoneType = prim::Constant()
+  %text : str = prim::Constant[value="expected 4D input"]()
+  %one : int[] = prim::Constant[value=[1, 1]]()
+  %groups : int = prim::Constant[value=1]()
+  %four : int = prim::Constant[value=4]()
+  %last : int = prim::Constant[value=-1]()
+  %seven : int = prim::Constant[value=7]()
+  %no : bool = prim::Constant[value=0]()
+  %eps : float = prim::Constant[value=0.001]()
+  %t = aten::conv2d(%x, %w, %none, %one, %one, %one, %groups)
+  %d : int = aten::dim(%t)
+  %bad : bool = aten::ne(%d, %four)
+  prim::If(%bad)
+    block0():
+      prim::RaiseException(%text, %none)
+      -> ()
+    block1():
+      -> ()
+  %n = aten::batch_norm(%t, %g, %b, %m, %v, %no, %eps, %eps, %no)
+  %s : int = aten::size(%n, %last)
+  %narrow : bool = aten::eq(%s, %seven)
+  %y : Tensor = prim::If(%narrow)
+    block0():
+      %r : Tensor = aten::relu(%n)
+      -> (%r)
+    block1():
+      %k : Tensor = aten::neg(%n)
+      -> (%k)
+  return (%y))",
+       {weight({16, 3, 3, 3}), weight({16}).add(2), weight({16}), weight({16}), weight({16}).abs().add(0.5)},
+       9,
+       7,
+       true},
   };
   return kModels;
 }
@@ -210,6 +247,12 @@ TEST(TrialPlans, OddModelsGiveTheNumbersOfPlainOrAreDeclined) {
         EXPECT_LT(difference(expected, plan->run({batch})), most) << odd.name << ", " << kind->name;
       }
       // Another shape is not what the plan was made for, and right all the same.
+      const auto any_batch = kind->make(model.impl().module, {Device{}, {batch}, true});
+      const at::Tensor larger = example_batch({5, 3, odd.height, odd.width});
+      if (any_batch) {
+        EXPECT_LT(difference(plain->run({larger}), any_batch->run({larger})), most) << odd.name;
+      }
+      if (odd.one_shape) continue;
       const at::Tensor other = example_batch({3, 3, odd.height + 2, odd.width + 5});
       EXPECT_LT(difference(plain->run({other}), plan->run({other})), most) << odd.name << ", " << kind->name;
     }
@@ -323,7 +366,7 @@ TEST(Executor, ManyImagesRunCompiledAndGiveTheSameBitsEveryTime) {
   const Executor plain(model, options);
   options.height = 96;
   options.width = 96;
-  options.compile = true;
+  options.images = 1000;
   const Executor first(model, options);
   const at::Tensor images = example_batch({2, 3, 96, 96});
   const c10::IValue expected = plain.run(images);
@@ -334,6 +377,26 @@ TEST(Executor, ManyImagesRunCompiledAndGiveTheSameBitsEveryTime) {
   EXPECT_TRUE(at::equal(first.run(images.narrow(0, 0, 1)).toTensor(), found.toTensor().narrow(0, 0, 1)));
   const at::Tensor small = example_batch({2, 3, 32, 32});
   EXPECT_TRUE(at::equal(first.run(small).toTensor(), plain.run(small).toTensor()));
+}
+
+TEST(Executor, FewImagesStayOnPlainAndLargeBatchesAreTriedWithFewer) {
+  const Odd& odd = odd_models().front();
+  const Model model = parsed(odd.text, odd.weights);
+  ExecutorOptions options;
+  options.batch_size = 32;
+  options.height = options.width = 96;
+  options.images = 200;
+  std::vector<std::string> lines;
+  options.log = [&](LogLevel, const std::string& text) { lines.push_back(text); };
+  const at::Tensor images = example_batch({32, 3, 96, 96});
+  const Executor plain(model, options);
+  EXPECT_STREQ(plain.plan_name(), "plain");
+  EXPECT_THAT(lines, ::testing::IsEmpty()) << "nothing is tried";
+  options.images = 999;
+  const Executor many(model, options);
+  EXPECT_LT(difference(plain.run(images), many.run(images)), 1e-5);
+  EXPECT_THAT(lines, ::testing::Contains(::testing::HasSubstr("cpu_onednn does not serve")));
+  EXPECT_THAT(lines, ::testing::Contains(::testing::HasSubstr("plan cpu_packed")));
 }
 
 }  // namespace

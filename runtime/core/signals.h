@@ -1,0 +1,8 @@
+#pragma once
+
+namespace ptrun {
+
+// Blocks every signal in the calling thread: signals are the host's, its own threads handle them.
+void leave_signals_to_the_host();
+
+}  // namespace ptrun

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "command.h"
+#include "inputs.h"
 #include "interrupt.h"
 #include "predict_options.h"
 #include "progress.h"
@@ -11,52 +12,6 @@
 
 namespace ptrun::tool {
 namespace {
-
-std::string count_text(std::size_t count, const char* noun) {
-  return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
-}
-
-std::string skipped_text(const InputList& inputs) {
-  std::string text;
-  for (const SkippedNames& names : inputs.skipped) {
-    text += (text.empty() ? "" : ", ") + std::to_string(names.count) + " " + names.what;
-  }
-  return text;
-}
-
-InputList list(const Arguments& arguments, Console& console) {
-  const SourceOptions options = source_options(arguments);
-  if (options.sources.empty()) {
-    throw UsageError("no image was given; usage: ptrun predict " + std::string(command_named("predict").usage));
-  }
-  InputList inputs = exit_on_error(kUsage, [&] { return list_inputs(options); });
-  const std::size_t skipped = inputs.skipped_count();
-  if (inputs.paths.empty()) {
-    throw Exit(kUsage, "no images were found" +
-                           (skipped == 0 ? std::string()
-                                         : "; " + count_text(skipped, "name") + " skipped: " + skipped_text(inputs) +
-                                               "; --all-files takes every file that is not hidden"));
-  }
-  if (skipped > 0) {
-    console.log(LogLevel::warning,
-                count_text(skipped, "name") + " in folders and globs skipped (" + skipped_text(inputs) + ")");
-  }
-  return inputs;
-}
-
-LoadOptions load_options(const Arguments& arguments) {
-  LoadOptions options;
-  options.architecture = arguments.text("arch").value_or("");
-  options.task = arguments.text("task").value_or("auto");
-  if (options.task == "auto") options.task.clear();
-  options.labels_file = arguments.text("labels").value_or("");
-  options.preset_name = arguments.text("preset").value_or("");
-  options.trust = arguments.has("trust");
-  options.trust_native_code = arguments.has("trust-native-code");
-  options.operator_libraries = arguments.all("op-library");
-  options.preset = preset_layer(arguments);
-  return options;
-}
 
 // One line when preprocessing was guessed, because the labels may then be wrong without any error.
 void warn_about_guesses(const Model& model, Console& console) {
@@ -173,7 +128,7 @@ int predict(const Arguments& arguments, Console& console) {
   }
   options.stdout_columns = Console::output_columns();
   exit_on_error(kUsage, [&] { check_outputs(options); });
-  const InputList inputs = list(arguments, console);
+  const InputList inputs = image_list(arguments, console);
   exit_on_error(kNoDevice, [&] { return parse_device(options.predict.device); });
 
   const Model model = exit_on_error(kModelFailed, [&] { return load_model(arguments.words().front(), loading); });

@@ -59,6 +59,37 @@ OptionGroup preset_group() {
   return group;
 }
 
+OptionGroup model_group() {
+  return {"Model",
+          {{"labels,class-map", "FILE", "Names of the classes: one a line, or JSON"},
+           {"task", "NAME", "What the output is read as: auto, classify, tensors, ... (auto)"},
+           {"arch", "NAME", "Architecture of a weights file, see: ptrun models"},
+           {"trust", "", "Run a TorchScript file with any operator; only for files you wrote"},
+           {"trust-native-code", "", "Run an AOTInductor package, native code; only for packages you compiled"},
+           {"op-library", "FILE", "Library with operators that a TorchScript file needs; its code runs; repeatable"}}};
+}
+
+OptionGroup detection_group() {
+  return {"Detection",
+          {{"conf", "0.25", "Drop detections below this confidence"},
+           {"iou", "0.7", "Overlap at which the weaker of two detections is dropped"},
+           {"max-det", "N", "Detections of an image at most (300)"}}};
+}
+
+// What a model runs on, and how.
+std::vector<Option> running_options() {
+  return {{"device", "NAME", "auto, cpu, cuda, cuda:N or N (auto)"},
+          {"precision", "NAME", "fp32; bf16; auto: bf16 where this processor has it and it agrees with fp32 (fp32)"},
+          {"b,batch-size", "N|auto", "Images of a model call (auto)"},
+          {"j,workers", "N|auto", "Threads that read, decode and run the model (auto)"},
+          {"threads", "N|auto", "Threads of one model call (auto)"}};
+}
+
+std::vector<Option> joined(std::vector<Option> options, const std::vector<Option>& more) {
+  options.insert(options.end(), more.begin(), more.end());
+  return options;
+}
+
 // The value of `name` among `known`; throws UsageError with the nearest.
 std::size_t choice(const Arguments& arguments, const std::string& name, const std::vector<std::string>& known,
                    std::size_t otherwise) {
@@ -110,29 +141,33 @@ std::vector<OptionGroup> predict_option_groups() {
         {"f,force", "", "Replace existing outputs"},
         {"topk", "N", "Classes that each row lists (5)"},
         {"activation", "NAME", "auto, softmax, sigmoid or none (auto)"}}},
-      {"Model",
-       {{"labels,class-map", "FILE", "Names of the classes: one a line, or JSON"},
-        {"task", "NAME", "What the output is read as: auto, classify, tensors, ... (auto)"},
-        {"arch", "NAME", "Architecture of a weights file, see: ptrun models"},
-        {"trust", "", "Run a TorchScript file with any operator; only for files you wrote"},
-        {"trust-native-code", "", "Run an AOTInductor package, native code; only for packages you compiled"},
-        {"op-library", "FILE", "Library with operators that a TorchScript file needs; its code runs; repeatable"}}},
+      model_group(),
       preset_group(),
-      {"Detection",
-       {{"conf", "0.25", "Drop detections below this confidence"},
-        {"iou", "0.7", "Overlap at which the weaker of two detections is dropped"},
-        {"max-det", "N", "Detections of an image at most (300)"}}},
-      {"Running",
-       {{"device", "NAME", "auto, cpu, cuda, cuda:N or N (auto)"},
-        {"precision", "NAME", "fp32; bf16; auto: bf16 where this processor has it and it agrees with fp32 (fp32)"},
-        {"b,batch-size", "N|auto", "Images of a model call (auto)"},
-        {"j,workers", "N|auto", "Threads that read, decode and run the model (auto)"},
-        {"threads", "N|auto", "Threads of one model call (auto)"},
-        {"dry-run", "", "Say what would be done, list the inputs, stop"},
-        {"q,quiet", "", "Errors only on standard error"},
-        {"v,verbose", "", "More on standard error"},
-        {"log-format", "text|json", "Form of standard error (text)"},
-        {"h,help", "", "This help"}}},
+      detection_group(),
+      {"Running", joined(running_options(), {{"dry-run", "", "Say what would be done, list the inputs, stop"},
+                                             {"q,quiet", "", "Errors only on standard error"},
+                                             {"v,verbose", "", "More on standard error"},
+                                             {"log-format", "text|json", "Form of standard error (text)"},
+                                             {"h,help", "", "This help"}})},
+  };
+}
+
+std::vector<OptionGroup> benchmark_option_groups() {
+  return {
+      {"Benchmark",
+       {{"num-bench-iter", "N", "Model calls of each worker that count; as many batches of images or more (40)"},
+        {"num-warm-iter", "N", "Calls, then batches, before them (10)"},
+        {"json", "", "One JSON object on standard output, see docs/benchmark.md"},
+        {"results-file", "FILE", "The same object in FILE, replaced"},
+        {"all-files", "", "Folders and globs: every file, not only known image extensions"},
+        {"0,null", "", "Paths on standard input are NUL separated (find -print0)"}}},
+      model_group(),
+      preset_group(),
+      detection_group(),
+      {"Running", joined(running_options(), {{"q,quiet", "", "Errors only on standard error"},
+                                             {"v,verbose", "", "More on standard error"},
+                                             {"log-format", "text|json", "Form of standard error (text)"},
+                                             {"h,help", "", "This help"}})},
   };
 }
 

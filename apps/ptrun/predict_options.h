@@ -11,6 +11,7 @@
 namespace ptrun::tool {
 
 std::vector<OptionGroup> predict_option_groups();
+std::vector<OptionGroup> benchmark_option_groups();
 
 // Throw UsageError, or Error(invalid_argument).
 SourceOptions source_options(const Arguments& arguments);

@@ -53,6 +53,19 @@ Examples:
   find photos -name '*.png' -print0 | ptrun predict model.pt - -0 --topk 1
 )";
 
+constexpr const char* kBenchmarkNotes =
+    R"(Without SOURCE the model alone is timed on made-up images. With images (see: ptrun predict --help),
+also the way from files to predictions after a warm-up, with the share of each stage and of the
+speed of the model alone. Times are of this machine as it is now: compare on an idle one.
+
+Exit codes are those of ptrun predict.
+
+Examples:
+  ptrun benchmark model.pt
+  ptrun benchmark model.pt photos/ --precision bf16 --json
+  ptrun benchmark model.pt -b 1 -j 1 --threads 2 --num-bench-iter 200
+)";
+
 constexpr const char* kConvertNotes =
     R"(Takes the weights out of a checkpoint, pickled module or set of shards; nothing of it is executed.
 OUT.pt loads in Python with torch.load(..., weights_only=True), every dtype bit for bit. Labels, task
@@ -69,6 +82,8 @@ const std::vector<Command>& commands() {
   static const std::vector<Command> kCommands = {
       {"predict", "predict images, folders, globs or lists of them", "MODEL SOURCE... [-o FILE]... [options]",
        kPredictNotes, predict_option_groups, check_predict},
+      {"benchmark", "time a model alone, and from image files to predictions", "MODEL [SOURCE...] [options]",
+       kBenchmarkNotes, benchmark_option_groups, check_predict},
       {"inspect", "say what a model file is, without running anything from it", "MODEL [--json] [--verify]",
        "Exit code 0 whenever the file was recognised, also when it cannot run.\n", inspect_options, nullptr},
       {"convert", "write a model's weights as safetensors or a plain state_dict", "MODEL -o OUT.safetensors|OUT.pt",

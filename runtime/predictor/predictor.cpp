@@ -11,6 +11,7 @@
 #include "executor/executor.h"
 #include "image/image.h"
 #include "predictor/queue.h"
+#include "predictor/time_model.h"
 #include "predictor/worker.h"
 #include "preprocess/preprocess.h"
 #include "ptrun/error.h"
@@ -213,6 +214,13 @@ const char* Predictor::plan() const noexcept { return impl_->executor.plan_name(
 StageTimes Predictor::times() const {
   const std::lock_guard lock(impl_->shared.times_mutex);
   return impl_->shared.times;
+}
+
+ModelTimes Predictor::time_model(int warm_up, int calls) const {
+  check_range("warm_up", warm_up, 0, 1'000'000);
+  check_range("calls", calls, 1, 1'000'000);
+  return ptrun::time_model(
+      {impl_->model, impl_->executor, impl_->plan.workers, impl_->plan.threads_per_worker, warm_up, calls});
 }
 
 }  // namespace ptrun

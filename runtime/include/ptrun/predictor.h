@@ -21,8 +21,8 @@ struct PredictOptions {
   std::size_t size = sizeof(PredictOptions);
   std::string device = "auto";
   // fp32: Python's numbers. bf16 calculates in bfloat16 (weights and activations; results differ by 0.5 to 2 % of their
-  // range, refused on CPUs without AVX512_BF16). automatic: for a few hundred images or more, bf16 where the CPU has it and a
-  // comparison with fp32 on a made-up batch agrees within 5 %; else fp32.
+  // range, refused on CPUs without AVX512_BF16). automatic: for a few hundred images or more, bf16 where the CPU has it
+  // and a comparison with fp32 on a made-up batch agrees within 5 %; else fp32.
   Precision precision = Precision::fp32;
   // Images a model call; 0: chosen from `expected_images` and the model, never from `workers`. A smaller batch is
   // padded, so that an image's numbers depend neither on the images beside it nor on the number of workers.
@@ -70,6 +70,13 @@ struct StageTimes {
   double task = 0;
 };
 
+// Calls of the model alone.
+struct ModelTimes {
+  std::vector<double> calls;  // seconds of each, all workers
+  std::size_t images = 0;     // in all of them
+  double seconds = 0;         // from the first call's start to the last one's end
+};
+
 // Any thread may call any method. Owns its worker threads; the destructor waits for the work in progress
 // and answers what is still queued with a cancelled failure. Each worker takes one image from reading to its place in
 // a batch after the other, and runs the model when the batch is full or nothing is queued. Thread counts of other
@@ -103,6 +110,11 @@ class PTRUN_API Predictor {
   // seconds for many images.
   const char* plan() const noexcept;
   StageTimes times() const;
+
+  // Runs the model on made-up images of its input size with the plan, batch size and threads of this predictor: on
+  // workers() threads at once, `calls` times each (1 or more) after `warm_up` calls (0 or more) that are not counted.
+  // Blocks; images that are predicted meanwhile disturb it. Throws invalid_argument, model_failed.
+  ModelTimes time_model(int warm_up, int calls) const;
 
  private:
   struct Impl;

@@ -342,6 +342,18 @@ TEST(PredictorTest, StageTimesAddUp) {
 
 // Published weights and photographs: the place in a batch, the images beside it and the number of workers must not
 // reach the numbers.
+TEST(PredictorTest, TheModelAloneIsTimedOnEveryWorker) {
+  PredictOptions options;
+  options.workers = 3;
+  options.batch_size = 4;
+  const Predictor predictor(test::mean_colour_model(), options);
+  const ModelTimes times = predictor.time_model(2, 5);
+  EXPECT_EQ(times.calls.size(), 15U);
+  EXPECT_EQ(times.images, 60U);
+  EXPECT_GT(times.seconds, 0);
+  EXPECT_THROW(predictor.time_model(0, 0), Error);
+}
+
 TEST(PredictorTest, TheSameJobGivesTheSameBits) {
   ASSERT_TRUE(fs::exists(PTRUN_TEST_WEIGHTS)) << PTRUN_TEST_WEIGHTS << " is missing; scripts/test.sh brings it";
   const Model model = load_model(PTRUN_TEST_WEIGHTS);

@@ -63,6 +63,7 @@ EngineEvents JobRunner::events() {
         Qt::QueuedConnection);
   };
   events.answered = [this](int epoch, int photo, ptrun::Outcome&& outcome) {
+    heavy_.lighten(outcome);
     auto kept = std::make_shared<const ptrun::Outcome>(std::move(outcome));
     const std::lock_guard lock(mutex_);
     arrived_.push_back({epoch, {photo, std::move(kept)}});
@@ -117,6 +118,7 @@ void JobRunner::cancel() {
 
 void JobRunner::forget() {
   ++epoch_;
+  heavy_.forget();
   engine_->cancel();
   deliver_timer_.stop();
   progress_ = {};

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "engine.h"
+#include "lighten.h"
 
 namespace desktop {
 
@@ -83,6 +84,7 @@ class JobRunner : public QObject {
   QElapsedTimer clock_;
   std::deque<std::pair<qint64, std::size_t>> history_;  // milliseconds, photos done
 
+  HeavyParts heavy_;
   std::mutex mutex_;
   std::vector<Arrived> arrived_;
 

@@ -8,9 +8,10 @@
 namespace desktop {
 namespace {
 
-constexpr int kMaskAlpha = 110;           // of 255
-constexpr float kKeypointVisible = 0.5F;  // keypoints below are guesses
-constexpr std::size_t kMostMasks = 50;    // each costs milliseconds; the best come first
+constexpr int kMaskAlpha = 110;               // of 255
+constexpr float kKeypointVisible = 0.5F;      // keypoints below are guesses
+constexpr std::ptrdiff_t kMostCaptions = 20;  // more would hide the photo
+constexpr std::size_t kMostMasks = 50;        // each costs milliseconds; the best come first
 
 void draw_caption(QPainter& painter, const QRectF& area, const QRectF& box, const QColor& colour, const QString& text) {
   const QFontMetricsF metrics(painter.font());
@@ -50,7 +51,7 @@ void draw_overlay(QPainter& painter, const QRectF& area, const ptrun::Prediction
     for (const ptrun::Keypoint& point : detection->keypoints) {
       if (point.score >= kKeypointVisible) painter.drawEllipse(place(point.x, point.y), 2.5, 2.5);
     }
-    if (captions) {
+    if (captions && prediction.detections.rend() - detection <= kMostCaptions) {
       draw_caption(painter, area, box, colour,
                    class_name(detection->index, detection->label) + QLatin1Char(' ') +
                        score_text(detection->score, prediction.logits));

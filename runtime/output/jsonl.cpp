@@ -11,6 +11,7 @@
 //     embed                embedding [...]
 //     tensors              outputs [{name, dtype, shape, data}]
 // `label` is left out where the model has no labels, `score` is called `logit` where it is one.
+#include <algorithm>
 #include <cstring>
 
 #include "core/text.h"
@@ -99,8 +100,14 @@ bool append_values(std::string& out, const std::vector<std::byte>& data, Append 
   return true;
 }
 
-// Flat and row-major; left out for other types and for more than kInlineTensorValues values.
+bool has_values(const TensorOutput& tensor) {
+  return std::find(tensor.shape.begin(), tensor.shape.end(), 0) == tensor.shape.end();
+}
+
+// Flat and row-major; left out for other types, for more than kInlineTensorValues values and where the caller has let
+// the values go.
 void append_tensor_data(std::string& out, const TensorOutput& tensor) {
+  if (tensor.data.empty() && has_values(tensor)) return;
   const auto real = [&](auto value) { append_shortest(out, value); };
   const auto integer = [&](auto value) { append_integer(out, static_cast<long long>(value)); };
   switch (tensor.dtype) {

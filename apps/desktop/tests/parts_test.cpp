@@ -6,6 +6,7 @@
 
 #include "desktop/dropped.h"
 #include "desktop/export.h"
+#include "desktop/lighten.h"
 #include "desktop/mask.h"
 #include "desktop/overlay.h"
 #include "desktop/photo_model.h"
@@ -118,6 +119,31 @@ class PartsTest : public QObject {
     QCOMPARE(image.pixel(2, 0), class_colour(7).rgb());
     prediction.segment_map = {0};
     QVERIFY(segment_image(prediction, QSize(4, 2), 255).isNull());
+  }
+
+  void what_nobody_sees_is_let_go() {
+    ptrun::Outcome outcome;
+    outcome.prediction.emplace();
+    outcome.prediction->tensors = {{"large", ptrun::DType::float32, {2, 4096}, std::vector<std::byte>(2 * 4096 * 4)},
+                                   {"small", ptrun::DType::float32, {4096}, std::vector<std::byte>(4096 * 4)}};
+    outcome.prediction->segment_map.resize(100);
+    HeavyParts heavy(150);
+    ptrun::Outcome second = outcome;
+    heavy.lighten(outcome);
+    QVERIFY(outcome.prediction->tensors[0].data.empty());
+    QCOMPARE(outcome.prediction->tensors[1].data.size(), std::size_t{4096 * 4});
+    QVERIFY(!outcome.prediction->segment_map.empty());
+    heavy.lighten(second);
+    QVERIFY(second.prediction->segment_map.empty());
+    QTemporaryDir folder;
+    const QString path = folder.filePath(QStringLiteral("rows.jsonl"));
+    outcome.prediction->task = ptrun::Task::tensors;
+    outcome.prediction->tensors.pop_back();
+    export_rows(path, ptrun::Task::tensors, {{"x", std::make_shared<const ptrun::Outcome>(outcome)}});
+    QFile rows(path);
+    QVERIFY(rows.open(QIODevice::ReadOnly));
+    const QByteArray row = rows.readAll();
+    QVERIFY2(row.contains("\"shape\":[2,4096]}"), row.constData());
   }
 
   void boxes_are_drawn_where_they_are() {

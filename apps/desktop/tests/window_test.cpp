@@ -74,7 +74,11 @@ class WindowTest : public QObject {
     window_ = std::make_unique<MainWindow>();
     window_->show();
     QVERIFY(QTest::qWaitForWindowExposed(window_.get()));
-    QApplication::setActiveWindow(window_.get());
+    activate();
+  }
+  void activate() {
+    window_->activateWindow();
+    QVERIFY(QTest::qWaitForWindowActive(window_.get()));
   }
   void open_weights() {
     QVERIFY(drop(*window_, {kWeights}));
@@ -314,7 +318,7 @@ class WindowTest : public QObject {
       QTest::keyClick(name, Qt::Key_Return);
     });
     key(window_.get(), Qt::Key_O, Qt::ControlModifier);
-    QApplication::setActiveWindow(window_.get());  // no window manager gives it back
+    activate();  // no window manager does it when the dialog goes
     QTRY_VERIFY_WITH_TIMEOUT(window_->runner().model().has_value(), kPatience);
 
     drop_and_wait({kPhotos}, 7);

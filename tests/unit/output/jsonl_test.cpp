@@ -151,6 +151,15 @@ TEST(JsonlTest, TensorsCarryTheirValuesWhenTheyAreFew) {
                                 R"({"name":"map","dtype":"uint8","shape":[100,100]}]})"));
 }
 
+TEST(JsonlTest, ATensorWhoseValuesWereLetGoIsNoEmptyOne) {
+  Row row = classified();
+  Prediction& prediction = *row.outcome.prediction;
+  prediction.task = Task::tensors;
+  prediction.tensors = {{"gone", DType::float32, {2, 2}, {}}, {"empty", DType::float32, {0, 2}, {}}};
+  EXPECT_THAT(to_json_row(row), testing::EndsWith(R"([{"name":"gone","dtype":"float32","shape":[2,2]},)"
+                                                  R"({"name":"empty","dtype":"float32","shape":[0,2],"data":[]}]})"));
+}
+
 TEST(JsonlTest, TheWriterGivesWholeLines) {
   std::vector<std::string> lines;
   const auto writer = make_jsonl_writer([&](std::string_view bytes) { lines.emplace_back(bytes); }, {});

@@ -1,0 +1,35 @@
+#include "lighten.h"
+
+namespace desktop {
+namespace {
+
+constexpr std::int64_t kValuesOfARow = 4096;  // as JSONL has it
+
+template <typename Values>
+void free_values(Values& values) {
+  Values().swap(values);
+}
+
+std::int64_t count_of(const ptrun::TensorOutput& tensor) {
+  std::int64_t count = 1;
+  for (const std::int64_t size : tensor.shape) count *= size;
+  return count;
+}
+
+}  // namespace
+
+void HeavyParts::lighten(ptrun::Outcome& outcome) {
+  if (!outcome.ok()) return;
+  ptrun::Prediction& prediction = *outcome.prediction;
+  for (ptrun::TensorOutput& tensor : prediction.tensors) {
+    if (count_of(tensor) > kValuesOfARow) free_values(tensor.data);
+  }
+  const std::size_t bytes = prediction.segment_map.size() + prediction.image.size();
+  if (bytes == 0) return;
+  if (kept_.fetch_add(bytes) + bytes <= budget_) return;
+  kept_ -= bytes;
+  free_values(prediction.segment_map);
+  free_values(prediction.image);
+}
+
+}  // namespace desktop

@@ -8,11 +8,11 @@ namespace desktop {
 namespace {
 
 const QStringList& model_endings() {
-  static const QStringList kEndings = {QStringLiteral("pt"),  QStringLiteral("pth"),         QStringLiteral("pt2"),
-                                       QStringLiteral("ptl"), QStringLiteral("safetensors"), QStringLiteral("ckpt"),
-                                       QStringLiteral("bin"), QStringLiteral("torchscript"), QStringLiteral("onnx"),
-                                       QStringLiteral("tar"), QStringLiteral("pkl"),         QStringLiteral("json")};
-  return kEndings;
+  static const QStringList endings = {QStringLiteral("pt"),  QStringLiteral("pth"),         QStringLiteral("pt2"),
+                                      QStringLiteral("ptl"), QStringLiteral("safetensors"), QStringLiteral("ckpt"),
+                                      QStringLiteral("bin"), QStringLiteral("torchscript"), QStringLiteral("onnx"),
+                                      QStringLiteral("tar"), QStringLiteral("pkl"),         QStringLiteral("json")};
+  return endings;
 }
 
 bool is_model_folder(const QString& path) {

@@ -48,7 +48,7 @@ QString photo_count(qlonglong number) {
 
 MainWindow::MainWindow(QWidget* parent)
     : QMainWindow(parent),
-      thumbnailer_(kThumbnailBytes, kThumbnailThreads),
+      thumbnailer_(kThumbnailBytes, kThumbnailThreads, this),
       banner_(new Banner),
       filter_row_(new FilterRow),
       engine_row_(new EngineRow),

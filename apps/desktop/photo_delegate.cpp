@@ -29,7 +29,7 @@ QSize PhotoDelegate::tile_size(const QFont& font) const {
 }
 
 QSize PhotoDelegate::sizeHint(const QStyleOptionViewItem& option, const QModelIndex& /*index*/) const {
-  return tile_size(option.font);
+  return tile_size(option.font).expandedTo(cell_);
 }
 
 void PhotoDelegate::paint_picture(QPainter& painter, const QRect& area, const QPalette& palette, int number) const {

@@ -20,6 +20,8 @@ class PhotoDelegate : public QStyledItemDelegate {
   int picture_width() const { return picture_.width(); }
   // Of a tile, with its margins.
   QSize tile_size(const QFont& font) const;
+  // The place that a tile has, at least as large; it stands in the middle.
+  void set_cell(const QSize& cell) { cell_ = cell; }
 
   void paint(QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& index) const override;
   QSize sizeHint(const QStyleOptionViewItem& option, const QModelIndex& index) const override;
@@ -32,6 +34,7 @@ class PhotoDelegate : public QStyledItemDelegate {
   PhotoModel& model_;
   Thumbnailer& thumbnailer_;
   QSize picture_ = {176, 132};
+  QSize cell_;
 };
 
 }  // namespace desktop

@@ -53,6 +53,7 @@ void PhotoGrid::lay_out() {
   const int width = viewport()->width() - 1;
   cell.setWidth(std::max(cell.width(), width / std::max(1, width / cell.width())));
   if (cell == gridSize()) return;
+  delegate_.set_cell(cell);
   setGridSize(cell);
   verticalScrollBar()->setSingleStep(gridSize().height() / 4);
   if (currentIndex().isValid()) scrollTo(currentIndex());

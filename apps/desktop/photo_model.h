@@ -73,7 +73,7 @@ class PhotoModel : public QAbstractListModel {
   void rearranged();
 
  private:
-  bool passes(const Photo& photo) const;
+  bool passes(const Photo& item) const;
   bool before(int a, int b) const;
   bool depends_on_answers() const;
   void rearrange();

@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::size_t kLongestLabel = 120;
 constexpr int kMostLabelsShown = 3;
+constexpr double kGoldenAngle = 137.508;  // degrees: neighbours end up far apart on the colour wheel
 
 struct Counted {
   QString label;
@@ -127,7 +128,6 @@ QString score_text(float score, bool logit) {
 }
 
 QColor class_colour(int index) {
-  constexpr double kGoldenAngle = 137.508;  // neighbours end up far apart on the colour wheel
   const int hue = static_cast<int>(std::fmod(200.0 + kGoldenAngle * index, 360.0));
   return QColor::fromHsv((hue + 360) % 360, 210, 245);
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the Debian packages of packages.txt that are missing, with --desktop those of packages-desktop.txt too; as
-# root, or through sudo with --yes.
+# Installs the Debian packages of packages.txt that are missing, with --desktop those of packages-desktop.txt too and in
+# CI those of packages-ci.txt; as root, or through sudo with --yes.
 
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=common.sh
@@ -30,6 +30,7 @@ esac
 
 lists=("${PTRUN_SETUP}/packages.txt")
 if ((PTRUN_DESKTOP)); then lists+=("${PTRUN_SETUP}/packages-desktop.txt"); fi
+if [[ "${CI:-}" == true ]]; then lists+=("${PTRUN_SETUP}/packages-ci.txt"); fi
 missing=()
 while read -r package _; do
   if [[ "$(dpkg-query -W -f '${db:Status-Status}' "${package}" 2>/dev/null || true)" != installed ]]; then

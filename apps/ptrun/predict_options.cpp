@@ -136,7 +136,7 @@ std::vector<OptionGroup> predict_option_groups() {
         {"max-image-pixels", "N", "Refuse images with more pixels (100000000)"},
         {"on-error", "skip|stop|limit=N", "After a failed image: go on, stop, or stop after N (skip)"}}},
       {"Output",
-       {{"o,output", "FILE", "Write results to FILE (.jsonl, .csv); repeat it for several"},
+       {{"o,output", "FILE", "Write results to FILE (.jsonl, .csv, .npz); repeat it for several"},
         {"format", "NAME", "Format of standard output: table, jsonl or csv (a terminal: table, else jsonl)"},
         {"f,force", "", "Replace existing outputs"},
         {"topk", "N", "Classes that each row lists (5)"},

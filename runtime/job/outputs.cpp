@@ -34,9 +34,11 @@ void check_task(const OutputFormat& format, const std::string& subject, Task tas
   for (const OutputFormat& other : output_format_table()) {
     if (fits(other, task) && !other.extension.empty()) fitting.emplace_back(other.extension);
   }
+  std::vector<std::string> tasks;
+  for (const Task other : format.tasks) tasks.emplace_back(to_string(other));
   throw Error(ErrorCode::invalid_argument, subject,
               std::string(format.name) + " cannot hold the results of the task " + to_string(task) + ", expected " +
-                  join_some(fitting));
+                  join_some(fitting) + "; it holds those of " + join_some(tasks) + " (--task)");
 }
 
 void check_file(const std::string& path, const JobOptions& options) {

@@ -21,6 +21,7 @@ const std::vector<OutputFormat>& output_format_table() {
   static const std::vector<OutputFormat> kTable = {
       {"jsonl", ".jsonl", {}, false, make_jsonl_writer},
       {"csv", ".csv", {Task::classify, Task::detect, Task::segment}, true, make_csv_writer},
+      {"npz", ".npz", {Task::tensors}, true, make_npz_writer},
       {"table", "", {}, false, make_table_writer},
   };
   return kTable;

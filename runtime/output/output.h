@@ -56,6 +56,7 @@ bool fits(const OutputFormat& format, Task task);
 // The formats, one file each.
 std::unique_ptr<RowWriter> make_jsonl_writer(ByteSink sink, const OutputContext& context);
 std::unique_ptr<RowWriter> make_csv_writer(ByteSink sink, const OutputContext& context);
+std::unique_ptr<RowWriter> make_npz_writer(ByteSink sink, const OutputContext& context);
 std::unique_ptr<RowWriter> make_table_writer(ByteSink sink, const OutputContext& context);
 
 // One JSONL row, schema 1, without the newline.

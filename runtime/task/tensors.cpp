@@ -83,7 +83,7 @@ class Tensors : public TaskHead {
       // A tensor without the batch in it belongs to every image.
       for (std::int64_t i = 0; i < images; ++i) {
         Outcome& outcome = outcomes[static_cast<std::size_t>(i)];
-        if (outcome.ok()) append(leaf.name, batched ? tensor.select(0, i) : tensor, outcome);
+        if (outcome.ok()) append(leaf.name, batched ? tensor.select(0, i) : tensor, false, outcome);
       }
     }
   }
@@ -108,12 +108,12 @@ class Tensors : public TaskHead {
       std::vector<Leaf> leaves;
       flatten(entry, nullptr, entry.isTensor() ? "output" : "", leaves);
       for (const Leaf& leaf : leaves) {
-        if (outcomes[i].ok()) append(leaf.name, leaf.tensor.to(at::kCPU).contiguous(), outcomes[i]);
+        if (outcomes[i].ok()) append(leaf.name, leaf.tensor.to(at::kCPU).contiguous(), true, outcomes[i]);
       }
     }
   }
 
-  void append(const std::string& name, const at::Tensor& tensor, Outcome& outcome) const {
+  void append(const std::string& name, const at::Tensor& tensor, bool per_image, Outcome& outcome) const {
     if (tensor.is_floating_point() && !at::isfinite(tensor).all().item<bool>()) {
       fail_image(outcome, model_.path() + ": output " + name +
                               " holds NaN or infinite numbers for this image, expected finite ones");
@@ -125,6 +125,7 @@ class Tensors : public TaskHead {
     result.name = name;
     result.dtype = dtype_of(tensor.scalar_type());
     result.shape = tensor.sizes().vec();
+    result.per_image = per_image;
     result.data.resize(tensor.nbytes());
     if (!result.data.empty()) std::memcpy(result.data.data(), tensor.const_data_ptr(), result.data.size());
     prediction.tensors.push_back(std::move(result));

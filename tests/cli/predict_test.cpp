@@ -68,7 +68,7 @@ TEST_F(PredictTest, AnExistingOutputIsNeverTouchedWithoutForce) {
 
 TEST_F(PredictTest, OutputsThatCannotBe) {
   expect_refused(predict({kPhotos, "-o", path("x.jsno")}), 2,
-                 "the ending .jsno was found, expected one of .jsonl, .csv");
+                 "the ending .jsno was found, expected one of .jsonl, .csv, .npz");
   expect_refused(predict({kPhotos, "-o", path("x.josnl")}), 2, "did you mean .jsonl?");
   expect_refused(predict({kPhotos, "-o", path("no/x.csv")}), 2, "does not exist; make it first");
   expect_refused(predict({kPhotos, "-o", path("pictures/")}), 2, "a folder for pictures was found");

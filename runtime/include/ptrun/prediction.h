@@ -60,6 +60,7 @@ struct TensorOutput {
   DType dtype = DType::float32;
   std::vector<std::int64_t> shape;
   std::vector<std::byte> data;
+  bool per_image = false;  // of the entry that the model returned for this image, not a row of a batch
 };
 
 struct Prediction {

@@ -32,10 +32,10 @@ TEST(OutputFormatTest, FollowsFromTheName) {
   EXPECT_EQ(output_format_for("a/b.jsonl").name, "jsonl");
   EXPECT_EQ(output_format_for("B.CSV").name, "csv");
   EXPECT_EQ(message_of([] { output_format_for("x.jsnl"); }),
-            "invalid_argument x.jsnl: the ending .jsnl was found, expected one of .jsonl, .csv; did you mean .jsonl?");
+            "invalid_argument x.jsnl: the ending .jsnl was found, expected one of .jsonl, .csv, .npz; did you mean .jsonl?");
   EXPECT_EQ(message_of([] { output_format_for("dir.csv/name"); }),
-            "invalid_argument dir.csv/name: no ending was found, expected one of .jsonl, .csv; the format follows from "
-            "the name");
+            "invalid_argument dir.csv/name: no ending was found, expected one of .jsonl, .csv, .npz; the format follows "
+            "from the name");
   EXPECT_THAT(message_of([] { output_format_for("pictures/"); }), testing::HasSubstr("a folder for pictures"));
   EXPECT_THAT(message_of([] { output_format_named("tabel"); }), testing::HasSubstr("did you mean table?"));
 }

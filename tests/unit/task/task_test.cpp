@@ -136,6 +136,7 @@ TEST(Tensors, TheTreeIsFlattenedWithNames) {
   EXPECT_EQ(tensors[2].name, "1.shared");
   EXPECT_THAT(tensors[2].shape, ElementsAre(3));
   EXPECT_EQ(outcomes[1].prediction->task, Task::tensors);
+  EXPECT_FALSE(tensors[1].per_image);
 }
 
 TEST(Tensors, DetectionListsGiveEachImageItsEntry) {
@@ -154,6 +155,7 @@ TEST(Tensors, DetectionListsGiveEachImageItsEntry) {
   EXPECT_THAT(outcomes[0].prediction->tensors.at(0).shape, ElementsAre(2, 4));
   EXPECT_THAT(outcomes[1].prediction->tensors.at(0).shape, ElementsAre(0, 4));
   EXPECT_EQ(outcomes[0].prediction->tensors.at(0).name, "boxes");
+  EXPECT_TRUE(outcomes[0].prediction->tensors.at(0).per_image);
   auto three = images(3);
   EXPECT_EQ(error_of([&] { head->read(list, three); }).code(), ErrorCode::model_failed);
 }

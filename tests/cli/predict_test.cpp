@@ -58,6 +58,18 @@ TEST_F(PredictTest, OutputFilesHoldTheRowsAndStandardOutputNothing) {
   EXPECT_THAT(csv, HasSubstr("/cat.jpg,ok,451,300,285,Egyptian cat,0.71"));
 }
 
+TEST_F(PredictTest, AnNpzHoldsAllOutputs) {
+  const Finished finished = predict({kPhotos + "/cat.jpg", "--task", "tensors", "-o", path("all.npz")});
+  EXPECT_EQ(finished.code, 0) << finished.err;
+  const std::string npz = text_of(path("all.npz"));
+  const auto holds = [&](const char* words) { return npz.find(words) != std::string::npos; };
+  EXPECT_TRUE(holds("logits.npy"));
+  EXPECT_TRUE(holds("{'descr': '<f4', 'fortran_order': False, 'shape': (1, 1000), }"));
+  EXPECT_GT(npz.size(), 4000U);
+  expect_refused(predict({kPhotos, "-o", path("x.npz")}), 2,
+                 "npz cannot hold the results of the task classify, expected .jsonl, .csv; it holds those of tensors");
+}
+
 TEST_F(PredictTest, AnExistingOutputIsNeverTouchedWithoutForce) {
   write("old.jsonl", "precious\n");
   expect_refused(predict({kPhotos + "/cat.jpg", "-o", path("old.jsonl")}), 2, "the output exists already");

@@ -51,8 +51,11 @@ Console::Options console_options(const Arguments& arguments) {
 
 std::string message_of(const Error& error) {
   const auto& fields = preset_field_names();
-  if (std::find(fields.begin(), fields.end(), error.subject()) == fields.end()) return error.what();
   std::string option = error.subject();
+  if (option == "architecture") option = "arch";
+  if (option == "output format") option = "format";
+  const bool other = option == "arch" || option == "format" || option == "task" || option == "preset";
+  if (!other && std::find(fields.begin(), fields.end(), option) == fields.end()) return error.what();
   std::replace(option.begin(), option.end(), '_', '-');
   return "--" + option + ": " + error.problem();
 }

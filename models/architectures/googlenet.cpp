@@ -2,7 +2,8 @@
 // (1409.4842).
 //
 // torchvision's published weights are used with transform_input, which undoes ImageNet's mean and deviation and takes
-// 0.5 for both. The file does not say so; the published preset has these means instead, which is the same.
+// 0.5 for both. The file does not say so; for this network the published preset has these means instead, which is the
+// same (PublishedWeights::built_mean).
 #include <array>
 #include <string>
 
@@ -68,7 +69,7 @@ Architecture googlenet_family() {
   family.variants = {"googlenet"};
   family.recognise = recognise;
   family.build = build;
-  // No module_classes: a pickled module says whether it transforms its input, which this network leaves to the preset.
+  family.module_classes = {"torchvision.models.googlenet.GoogLeNet"};
   family.assumed_preset = imagenet_preset(256);
   return family;
 }

@@ -106,7 +106,7 @@ Architecture inception_v3_family() {
   family.variants = {"inception_v3"};
   family.recognise = recognise;
   family.build = build;
-  // No module_classes: see googlenet.cpp.
+  family.module_classes = {"torchvision.models.inception.Inception3"};
   family.assumed_preset = imagenet_preset(342);
   family.assumed_preset.input_height = family.assumed_preset.input_width = 299;
   return family;

@@ -27,29 +27,27 @@ std::optional<ArchitectureMatch> recognise(const Weights& w) {
   return ArchitectureMatch{"mobilenet_v2", Task::classify, (*head)[0]};
 }
 
-Value conv_bn_relu6(GraphBuilder& g, const Weights& w, Value x, const Conv2dOptions& options) {
-  return g.relu6(g.batch_norm(w / "1", g.conv2d(w / "0", x, options)));
-}
+constexpr Activation kRelu6 = &GraphBuilder::relu6;
 
 Value inverted_residual(GraphBuilder& g, const Weights& w, Value x, std::int64_t stride) {
   const bool expands = w.has("3");
   const std::int64_t in = expands ? w.size("0.0.weight", 1) : w.size("0.0.weight", 0);
   const std::int64_t out = w.size(expands ? "2.weight" : "1.weight", 0);
   Value y = x;
-  if (expands) y = conv_bn_relu6(g, w / "0", y, {.groups = 1});
-  y = conv_bn_relu6(g, w / (expands ? "1" : "0"), y, {.stride = stride, .padding = 1});
-  y = g.batch_norm(w / (expands ? "3" : "2"), g.conv2d(w / (expands ? "2" : "1"), y, {.groups = 1}));
+  if (expands) y = conv_norm(g, w / "0", y, {.activation = kRelu6});
+  y = conv_norm(g, w / (expands ? "1" : "0"), y, {.stride = stride, .groups = 0, .activation = kRelu6});
+  y = conv_norm(g, w / (expands ? "2" : "1"), w / (expands ? "3" : "2"), y, {});
   return stride == 1 && in == out ? g.add(x, y) : y;
 }
 
 Value build(GraphBuilder& g, const Weights& w, Value x) {
   const Weights features = w / "features";
-  x = conv_bn_relu6(g, features / "0", x, {.stride = 2, .padding = 1, .groups = 1});
+  x = conv_norm(g, features / "0", x, {.stride = 2, .activation = kRelu6});
   for (std::size_t i = 0; i < kStrides.size(); ++i) {
     x = inverted_residual(g, features / std::to_string(i + 1) / "conv", x, kStrides[i]);
   }
-  x = conv_bn_relu6(g, features / std::to_string(kFeatures - 1), x, {.groups = 1});
-  return biased_linear(g, w / "classifier.1", g.flatten(g.adaptive_avg_pool2d(x, 1, 1)));
+  x = conv_norm(g, features / std::to_string(kFeatures - 1), x, {.activation = kRelu6});
+  return pool_and_classify(g, w / "classifier.1", x);
 }
 
 }  // namespace

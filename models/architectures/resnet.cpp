@@ -98,7 +98,7 @@ Value build(GraphBuilder& g, const Weights& w, Value x) {
       x = residual_block(g, layer / std::to_string(i), x, stage > 1 && i == 0 ? 2 : 1);
     }
   }
-  return biased_linear(g, w / "fc", g.flatten(g.adaptive_avg_pool2d(x, 1, 1)));
+  return pool_and_classify(g, w / "fc", x);
 }
 
 }  // namespace

@@ -82,33 +82,6 @@ Value bias_of(GraphBuilder& g, const Weights& w, std::int64_t window, std::int64
   return g.mul(g.sigmoid(position_bias(g, table, index, tokens)), g.constant(16.0));
 }
 
-// V2 has no bias for keys: what the file holds there is not used.
-Value without_key_bias(GraphBuilder& g, Value bias, std::int64_t channels) {
-  const Value keys = g.op("aten::zeros_like", {g.slice(bias, 0, channels, 2 * channels)});
-  return g.cat({g.slice(bias, 0, 0, channels), keys, g.slice(bias, 0, 2 * channels, 3 * channels)}, 0);
-}
-
-// nn.functional.normalize over the last dimension.
-Value normalised(GraphBuilder& g, Value x) {
-  const Value norm = g.op("aten::linalg_vector_norm", {x, 2.0, std::vector<std::int64_t>{-1}, true});
-  return g.op("aten::div.Tensor", {x, g.op("aten::clamp_min", {norm, 1e-12})});
-}
-
-// Scaled cosines of queries and keys, by scaling the queries before an attention without a scale.
-Value cosine_attention(GraphBuilder& g, const Weights& w, Value qkv, std::int64_t heads, std::int64_t channels,
-                       Value mask) {
-  constexpr double kLargest = 4.605170185988092;  // log(100)
-  const Value scale =
-      g.op("aten::exp", {g.op("aten::clamp_max", {g.weight(w, "logit_scale", {heads, 1, 1}), kLargest})});
-  const Value images = g.size(qkv, 0);
-  const Value tokens = g.size(qkv, 1);
-  const Value split = g.permute(g.reshape(qkv, {images, tokens, 3, heads, channels / heads}), {2, 0, 3, 1, 4});
-  const Value q = g.mul(normalised(g, g.select(split, 0, 0)), scale);
-  const Value k = normalised(g, g.select(split, 0, 1));
-  const Value y = g.attention(q, k, g.select(split, 0, 2), {.mask = mask, .scale = 1.0});
-  return g.reshape(g.transpose(y, 1, 2), {images, tokens, channels});
-}
-
 Value attention_of(GraphBuilder& g, const Weights& w, const WindowGrid& grid, Value x, bool shifted) {
   const bool second = w.has("logit_scale");
   const std::int64_t channels = w.size("proj.weight", 0);
@@ -119,7 +92,7 @@ Value attention_of(GraphBuilder& g, const Weights& w, const WindowGrid& grid, Va
   if (second) {
     const Value bias = without_key_bias(g, g.weight(w, "qkv.bias", {3 * channels}), channels);
     y = g.op("aten::linear", {y, g.weight(w, "qkv.weight", {3 * channels, channels}), bias});
-    y = cosine_attention(g, w, y, heads, channels, mask);
+    y = cosine_attention(g, y, g.weight(w, "logit_scale", {heads, 1, 1}), heads, channels, mask);
   } else {
     y = self_attention(g, biased_linear(g, w / "qkv", y), heads, channels, {.mask = mask, .scale = {}});
   }
@@ -136,19 +109,8 @@ Value block_of(GraphBuilder& g, const Weights& w, const WindowGrid& grid, Value 
   return g.add(x, perceptron(biased_norm(g, w / "norm2", x)));
 }
 
-// Four neighbours become one; an odd side is padded.
 Value merge_patches(GraphBuilder& g, const Weights& w, Value x, bool second) {
-  const Value odd_height = g.op("aten::remainder.int", {g.size(x, 1), std::int64_t{2}});
-  const Value odd_width = g.op("aten::remainder.int", {g.size(x, 2), std::int64_t{2}});
-  x = g.op("aten::pad", {x, g.sizes({0, 0, 0, odd_width, 0, odd_height})});
-  std::vector<Value> quarters;
-  for (const std::int64_t column : {0, 1}) {
-    for (const std::int64_t row : {0, 1}) {
-      const Value height = g.size(x, 1);
-      quarters.push_back(g.slice(g.slice(x, 1, row, height, 2), 2, column, g.size(x, 2), 2));
-    }
-  }
-  x = g.cat(quarters, -1);
+  x = merge_neighbours(g, x);
   if (second) return biased_norm(g, w / "norm", g.linear(w / "reduction", x));
   return g.linear(w / "reduction", biased_norm(g, w / "norm", x));
 }

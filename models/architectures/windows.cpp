@@ -4,6 +4,12 @@
 namespace ptrun::models {
 namespace {
 
+// nn.functional.normalize over the last dimension.
+Value normalised(GraphBuilder& g, Value x) {
+  const Value norm = g.op("aten::linalg_vector_norm", {x, 2.0, std::vector<std::int64_t>{-1}, true});
+  return g.op("aten::div.Tensor", {x, g.op("aten::clamp_min", {norm, 1e-12})});
+}
+
 Value int_op(GraphBuilder& g, std::string_view schema, const Argument& a, const Argument& b) {
   return g.op(schema, {a, b});
 }
@@ -92,6 +98,39 @@ Value window_mask(GraphBuilder& g, const WindowGrid& grid, Value bias, std::int6
   const Value mask = g.op("aten::type_as", {grid.mask, bias});
   const Value windows = g.op("aten::unsqueeze", {g.add(mask, bias), std::int64_t{0}});
   return g.reshape(g.op("aten::expand", {windows, g.sizes({images, -1, -1, -1, -1})}), {-1, heads, tokens, tokens});
+}
+
+Value without_key_bias(GraphBuilder& g, Value bias, std::int64_t channels) {
+  const Value keys = g.op("aten::zeros_like", {g.slice(bias, 0, channels, 2 * channels)});
+  return g.cat({g.slice(bias, 0, 0, channels), keys, g.slice(bias, 0, 2 * channels, 3 * channels)}, 0);
+}
+
+// By scaling the queries before an attention without a scale.
+Value cosine_attention(GraphBuilder& g, Value qkv, Value logit_scale, std::int64_t heads, std::int64_t channels,
+                       Value mask) {
+  constexpr double kLargest = 4.605170185988092;  // log(100)
+  const Value scale = g.op("aten::exp", {g.op("aten::clamp_max", {logit_scale, kLargest})});
+  const Value images = g.size(qkv, 0);
+  const Value tokens = g.size(qkv, 1);
+  const Value split = g.permute(g.reshape(qkv, {images, tokens, 3, heads, channels / heads}), {2, 0, 3, 1, 4});
+  const Value q = g.mul(normalised(g, g.select(split, 0, 0)), scale);
+  const Value k = normalised(g, g.select(split, 0, 1));
+  const Value y = g.attention(q, k, g.select(split, 0, 2), {.mask = mask, .scale = 1.0});
+  return g.reshape(g.transpose(y, 1, 2), {images, tokens, channels});
+}
+
+Value merge_neighbours(GraphBuilder& g, Value x) {
+  const Value odd_height = g.op("aten::remainder.int", {g.size(x, 1), std::int64_t{2}});
+  const Value odd_width = g.op("aten::remainder.int", {g.size(x, 2), std::int64_t{2}});
+  x = g.op("aten::pad", {x, g.sizes({0, 0, 0, odd_width, 0, odd_height})});
+  std::vector<Value> quarters;
+  for (const std::int64_t column : {0, 1}) {
+    for (const std::int64_t row : {0, 1}) {
+      const Value height = g.size(x, 1);
+      quarters.push_back(g.slice(g.slice(x, 1, row, height, 2), 2, column, g.size(x, 2), 2));
+    }
+  }
+  return g.cat(quarters, -1);
 }
 
 Value position_bias(GraphBuilder& g, Value table, Value index, std::int64_t tokens) {

@@ -26,6 +26,17 @@ Value from_windows(GraphBuilder& g, const WindowGrid& grid, Value x, std::int64_
 // `images` images.
 Value window_mask(GraphBuilder& g, const WindowGrid& grid, Value bias, std::int64_t heads, Value images, bool shifted);
 
+// Swin V2's attention: softmax of scaled cosines of queries and keys. qkv [N, tokens, 3 * channels], logit_scale
+// [heads, 1, 1].
+Value cosine_attention(GraphBuilder& g, Value qkv, Value logit_scale, std::int64_t heads, std::int64_t channels,
+                       Value mask);
+
+// Swin V2 has no bias for keys: what a file holds there, the middle third of `bias`, is not used.
+Value without_key_bias(GraphBuilder& g, Value bias, std::int64_t channels);
+
+// Four neighbours of x [N, H, W, C] become one of 4 C channels; an odd side is padded.
+Value merge_neighbours(GraphBuilder& g, Value x);
+
 // Rows `index` (any shape, tokens * tokens of them) of `table` [positions, heads] as [1, heads, tokens, tokens].
 Value position_bias(GraphBuilder& g, Value table, Value index, std::int64_t tokens);
 

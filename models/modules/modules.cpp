@@ -15,6 +15,7 @@ Rules module_rules() {
            torchvision_blocks,
            torchvision_classify,
            torchvision_inception,
+           torchvision_maxvit,
            torchvision_segment,
            torchvision_swin,
            ultralytics_attention,

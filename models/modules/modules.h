@@ -20,6 +20,7 @@ Rules torch_nn_shape();
 Rules torchvision_blocks();
 Rules torchvision_classify();
 Rules torchvision_inception();
+Rules torchvision_maxvit();
 Rules torchvision_segment();
 Rules torchvision_swin();
 Rules ultralytics_attention();

@@ -26,14 +26,12 @@ Value pad(ModuleWriter& w, Value x, const std::vector<std::int64_t>& amounts, st
   return w.graph().op("aten::pad", {x, amounts, std::string(mode), fill});
 }
 
-Value size_of(ModuleWriter& w, Value x, std::int64_t dim) { return w.graph().op("aten::size.int", {x, dim}); }
-
 Value calculate(ModuleWriter& w, std::string_view operation, Value a, std::int64_t b) {
   return w.graph().op(operation, {a, b});
 }
 
 Value resize_like(ModuleWriter& w, Value x, Value like) {
-  const std::vector<Value> size = {size_of(w, like, 2), size_of(w, like, 3)};
+  const std::vector<Value> size = {w.graph().size(like, 2), w.graph().size(like, 3)};
   return w.graph().op("aten::upsample_bilinear2d.vec", {x, size, false, Argument{}});
 }
 

@@ -22,8 +22,7 @@ Value chain(ModuleWriter& w, const PickledModule& m, Value x, std::initializer_l
 Value pad(ModuleWriter& w, Value x, const std::vector<std::int64_t>& amounts, std::string_view mode = "constant",
           double value = 0.0);
 
-// Size of dimension `dim` as an integer Value, and arithmetic on such.
-Value size_of(ModuleWriter& w, Value x, std::int64_t dim);
+// Arithmetic on an integer Value.
 Value calculate(ModuleWriter& w, std::string_view operation, Value a, std::int64_t b);  // "aten::mul.int"
 
 // Bilinear, not aligned, to height and width of `like`: F.interpolate(x, size=like.shape[-2:], mode="bilinear").

@@ -56,20 +56,19 @@ Attention read_attention(const PickledModule& m) {
 Value split_heads(ModuleWriter& w, Value x, const Attention& attention) {
   GraphBuilder& g = w.graph();
   x = g.op("aten::unflatten.int", {x, std::int64_t{2}, std::vector<std::int64_t>{attention.heads, attention.width}});
-  return g.op("aten::transpose.int", {x, std::int64_t{1}, std::int64_t{2}});
+  return g.transpose(x, 1, 2);
 }
 
 Value output_projection(ModuleWriter& w, const PickledModule& m, Value q, Value k, Value v) {
   GraphBuilder& g = w.graph();
   Value x = g.op("aten::scaled_dot_product_attention", {q, k, v, Argument{}, 0.0, false});
-  x = g.flatten(g.op("aten::transpose.int", {x, std::int64_t{1}, std::int64_t{2}}), 2);
+  x = g.flatten(g.transpose(x, 1, 2), 2);
   return linear(w, m.child("out_proj"), x);
 }
 
 // Part `index` of three of the joint weight or bias.
 Value third(ModuleWriter& w, Value joint, std::int64_t index, std::int64_t embed) {
-  return w.graph().op("aten::slice.Tensor",
-                      {joint, std::int64_t{0}, index * embed, (index + 1) * embed, std::int64_t{1}});
+  return w.graph().slice(joint, 0, index * embed, (index + 1) * embed);
 }
 
 Value project(ModuleWriter& w, const PickledModule& m, Value x, std::int64_t index, std::int64_t embed) {
@@ -87,9 +86,7 @@ Values multihead_attention(ModuleWriter& w, const PickledModule& m, const Values
   GraphBuilder& g = w.graph();
   const Attention attention = read_attention(m);
   const bool batch_first = m.boolean("batch_first", false);
-  const auto turned = [&](Value x) {
-    return batch_first ? x : g.op("aten::transpose.int", {x, std::int64_t{0}, std::int64_t{1}});
-  };
+  const auto turned = [&](Value x) { return batch_first ? x : g.transpose(x, 0, 1); };
   std::vector<Value> parts;
   for (std::size_t i = 0; i < 3; ++i) {
     const Value projected =
@@ -98,7 +95,7 @@ Values multihead_attention(ModuleWriter& w, const PickledModule& m, const Values
   }
   const Value result = output_projection(w, m, parts[0], parts[1], parts[2]);
   const double scale = 1.0 / std::sqrt(static_cast<double>(attention.width));
-  const Value keys = g.op("aten::transpose.int", {parts[1], std::int64_t{2}, std::int64_t{3}});
+  const Value keys = g.transpose(parts[1], 2, 3);
   const Value scores = g.op("aten::matmul", {g.op("aten::mul.Scalar", {parts[0], scale}), keys});
   const Value weights = g.mean(g.softmax(scores, -1), {1});
   return {turned(result), weights};
@@ -123,8 +120,8 @@ Value encoder_layer(ModuleWriter& w, const PickledModule& m, Value x) {
   const bool batch_first = attention.boolean("batch_first", false);
   const auto attend = [&](Value y) {
     if (batch_first) return self_attention(w, attention, y);
-    y = g.op("aten::transpose.int", {y, std::int64_t{0}, std::int64_t{1}});
-    return g.op("aten::transpose.int", {self_attention(w, attention, y), std::int64_t{0}, std::int64_t{1}});
+    y = g.transpose(y, 0, 1);
+    return g.transpose(self_attention(w, attention, y), 0, 1);
   };
   const auto feed = [&](Value y) {
     return w.forward(m.child("linear2"), transformer_activation(w, m, w.forward(m.child("linear1"), y)));
@@ -152,9 +149,9 @@ Value self_attention(ModuleWriter& w, const PickledModule& m, Value x) {
   // One product for all three: [N, L, 3E] -> [3, N, heads, L, width].
   x = g.op("aten::linear", {x, w.parameter(m, "in_proj_weight", 2), w.optional_parameter(m, "in_proj_bias", 1)});
   x = g.op("aten::unflatten.int", {x, std::int64_t{2}, std::vector<std::int64_t>{3, attention.heads, attention.width}});
-  x = g.op("aten::permute", {x, std::vector<std::int64_t>{2, 0, 3, 1, 4}});
+  x = g.permute(x, {2, 0, 3, 1, 4});
   std::vector<Value> parts;
-  for (std::int64_t i = 0; i < 3; ++i) parts.push_back(g.op("aten::select.int", {x, std::int64_t{0}, i}));
+  for (std::int64_t i = 0; i < 3; ++i) parts.push_back(g.select(x, 0, i));
   return output_projection(w, m, parts[0], parts[1], parts[2]);
 }
 

@@ -61,7 +61,7 @@ Argument output_size(ModuleWriter& w, const PickledModule& m, Value x) {
       if (!size || *size < 1 || *size > 4096) m.fail("has an output_size that is no number from 1 to 4096");
       sizes.push_back(w.graph().constant(*size));
     } else {
-      sizes.push_back(size_of(w, x, static_cast<std::int64_t>(i) + 2));
+      sizes.push_back(w.graph().size(x, static_cast<std::int64_t>(i) + 2));
     }
   }
   // The first decides the type of the list: all are integers.
@@ -106,7 +106,7 @@ Value max_unpool(ModuleWriter& w, const PickledModule& m, const Values& in) {
   const std::vector<std::int64_t> padding = bounded(m, "padding", 2, 0, kMost, 0);
   std::vector<Value> sizes;
   for (std::size_t i = 0; i < 2; ++i) {
-    const Value steps = calculate(w, "aten::sub.int", size_of(w, in.items[0], static_cast<std::int64_t>(i) + 2), 1);
+    const Value steps = calculate(w, "aten::sub.int", w.graph().size(in.items[0], static_cast<std::int64_t>(i) + 2), 1);
     sizes.push_back(
         calculate(w, "aten::add.int", calculate(w, "aten::mul.int", steps, stride[i]), kernel[i] - 2 * padding[i]));
   }

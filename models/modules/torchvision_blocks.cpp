@@ -34,10 +34,10 @@ Value frozen_batch_norm(ModuleWriter& w, const PickledModule& m, Value x) {
 
 Value layer_norm_2d(ModuleWriter& w, const PickledModule& m, Value x) {
   GraphBuilder& g = w.graph();
-  x = g.op("aten::permute", {x, std::vector<std::int64_t>{0, 2, 3, 1}});
+  x = g.permute(x, {0, 2, 3, 1});
   x = g.op("aten::layer_norm", {x, m.integers("normalized_shape"), w.optional_parameter(m, "weight"),
                                 w.optional_parameter(m, "bias"), m.real("eps", 1e-5), true});
-  return g.op("aten::permute", {x, std::vector<std::int64_t>{0, 3, 1, 2}});
+  return g.permute(x, {0, 3, 1, 2});
 }
 
 // Runs its children up to the last one whose name it returns; the results carry the new names.

@@ -152,14 +152,14 @@ Value vision_transformer(ModuleWriter& w, const PickledModule& m, Value x) {
   GraphBuilder& g = w.graph();
   // The position embedding fixes the size of the image.
   const int size = static_cast<int>(bounded(m, "image_size", 1, 1, 4096)[0]);
-  w.facts().assumed_preset.input_height = size;
-  w.facts().assumed_preset.input_width = size;
+  w.facts().file_preset.source = "image_size inside the file";
+  w.facts().file_preset.input_height = size;
+  w.facts().file_preset.input_width = size;
   x = w.forward(m.child("conv_proj"), x);
-  x = g.op("aten::transpose.int", {g.flatten(x, 2), std::int64_t{1}, std::int64_t{2}});
-  const std::vector<Value> sizes = {size_of(w, x, 0), g.constant(std::int64_t{-1}), g.constant(std::int64_t{-1})};
-  const Value token = g.op("aten::expand", {w.parameter(m, "class_token", 3), sizes});
+  x = g.transpose(g.flatten(x, 2), 1, 2);
+  const Value token = g.op("aten::expand", {w.parameter(m, "class_token", 3), g.sizes({g.size(x, 0), -1, -1})});
   x = w.forward(m.child("encoder"), g.cat({token, x}, 1));
-  return w.forward(m.child("heads"), g.op("aten::select.int", {x, std::int64_t{1}, std::int64_t{0}}));
+  return w.forward(m.child("heads"), g.select(x, 1, 0));
 }
 
 }  // namespace

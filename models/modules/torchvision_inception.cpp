@@ -17,7 +17,7 @@ Value transform_input(ModuleWriter& w, const PickledModule& m, Value x) {
   GraphBuilder& g = w.graph();
   std::vector<Value> channels;
   for (std::int64_t i = 0; i < 3; ++i) {
-    const Value channel = g.op("aten::slice.Tensor", {x, std::int64_t{1}, i, i + 1, std::int64_t{1}});
+    const Value channel = g.slice(x, 1, i, i + 1);
     const Value scaled = g.op("aten::mul.Scalar", {channel, kDeviation[i] / 0.5});
     channels.push_back(g.op("aten::add.Scalar", {scaled, (kMean[i] - 0.5) / 0.5}));
   }

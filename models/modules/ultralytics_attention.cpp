@@ -19,7 +19,7 @@ Value swap(ModuleWriter& w, Value x, std::int64_t a, std::int64_t b) {
   return w.graph().op("aten::transpose.int", {x, a, b});
 }
 Value part(ModuleWriter& w, Value x, std::int64_t dim, std::int64_t start, std::int64_t end) {
-  return w.graph().op("aten::slice.Tensor", {x, dim, start, end, std::int64_t{1}});
+  return w.graph().slice(x, dim, start, end);
 }
 Value shaped_like(ModuleWriter& w, Value x, Value like) { return w.graph().op("aten::reshape_as", {x, like}); }
 
@@ -59,12 +59,12 @@ Value area_attention(ModuleWriter& w, const PickledModule& m, Value x) {
   const std::int64_t head = positive(m, "head_dim");
   Value qkv = swap(w, flatten(w, w.forward(m.child("qkv"), x), 2, -1), 1, 2);  // [N, cells, 3 C]
   if (area > 1) qkv = flatten(w, unflatten(w, qkv, 1, {area, -1}), 0, 1);      // [N area, cells / area, 3 C]
-  qkv = w.graph().op("aten::permute", {unflatten(w, qkv, 2, {heads, 3 * head}), Sizes{0, 2, 3, 1}});
+  qkv = w.graph().permute(unflatten(w, qkv, 2, {heads, 3 * head}), {0, 2, 3, 1});
   const Value v = part(w, qkv, 2, 2 * head, 3 * head);
   const Value mixed = attend(w, part(w, qkv, 2, 0, head), part(w, qkv, 2, head, 2 * head), v,
                              1.0 / std::sqrt(static_cast<double>(head)));
   const auto as_map = [&](Value y) {
-    y = flatten(w, w.graph().op("aten::permute", {y, Sizes{0, 3, 1, 2}}), 2, 3);  // [N area, cells / area, C]
+    y = flatten(w, w.graph().permute(y, {0, 3, 1, 2}), 2, 3);  // [N area, cells / area, C]
     if (area > 1) y = flatten(w, unflatten(w, y, 0, {-1, area}), 1, 2);
     return shaped_like(w, swap(w, y, 1, 2), x);
   };

@@ -14,9 +14,7 @@ Value residual(ModuleWriter& w, const PickledModule& m, Value x, Value y) {
 
 std::vector<Value> halves_of(ModuleWriter& w, const PickledModule& m, Value x, std::int64_t channels) {
   if (channels < 2 || channels % 2 != 0) m.fail("halves " + std::to_string(channels) + " channels");
-  const auto part = [&](std::int64_t start) {
-    return w.graph().op("aten::slice.Tensor", {x, std::int64_t{1}, start, start + channels / 2, std::int64_t{1}});
-  };
+  const auto part = [&](std::int64_t start) { return w.graph().slice(x, 1, start, start + channels / 2); };
   return {part(0), part(channels / 2)};
 }
 
@@ -135,8 +133,8 @@ Values cb_linear(ModuleWriter& w, const PickledModule& m, const Values& in) {
   std::vector<Value> parts;
   std::int64_t start = 0;
   for (const std::int64_t size : m.integers("c2s")) {
-    if (size < 1 || start > (std::int64_t{1} << 32U)) m.fail("cuts its channels into parts of impossible sizes");
-    parts.push_back(w.graph().op("aten::slice.Tensor", {x, std::int64_t{1}, start, start + size, std::int64_t{1}}));
+    if (size < 1 || size > (1 << 20)) m.fail("cuts its channels into parts of impossible sizes");
+    parts.push_back(w.graph().slice(x, 1, start, start + size));
     start += size;
   }
   return parts;
@@ -144,8 +142,7 @@ Values cb_linear(ModuleWriter& w, const PickledModule& m, const Values& in) {
 
 Value resized_like(ModuleWriter& w, Value x, Value like) {
   GraphBuilder& g = w.graph();
-  const std::vector<Value> size = {g.op("aten::size.int", {like, std::int64_t{2}}),
-                                   g.op("aten::size.int", {like, std::int64_t{3}})};
+  const std::vector<Value> size = {g.size(like, 2), g.size(like, 3)};
   return g.op("aten::upsample_nearest2d.vec", {x, size, {}});
 }
 

@@ -27,7 +27,7 @@ struct Head {
 };
 
 Value part(const Head& h, Value x, std::int64_t dim, std::int64_t start, std::int64_t end) {
-  return h.g().op("aten::slice.Tensor", {x, dim, start, end, std::int64_t{1}});
+  return h.g().slice(x, dim, start, end);
 }
 
 // Levels [N, C, H, W] in a row: [N, C, A].
@@ -120,18 +120,16 @@ Value best(const Head& h, Value rows, std::int64_t classes) {
   GraphBuilder& g = h.g();
   const std::int64_t most = h.m.integer("max_det", 300);
   if (most < 1 || most > 100'000) h.m.fail("keeps " + std::to_string(most) + " detections, expected 1 to 100000");
-  const Value cells = g.op("aten::transpose.int", {rows, std::int64_t{1}, std::int64_t{2}});
+  const Value cells = g.transpose(rows, 1, 2);
   const auto sorted = [&](Value x) { return g.op_results("aten::sort", {x, std::int64_t{1}, true}); };
   // The indices of the best cells, then everything of these cells.
   const Value all_scores = part(h, cells, 2, 4, 4 + classes);
   const Value top = sorted(g.op("aten::amax", {all_scores, Sizes{-1}, false}))[1];
   const Value chosen = g.op("aten::unsqueeze", {part(h, top, 1, 0, most), std::int64_t{-1}});
   const Value kept = g.op("aten::take_along_dim", {cells, chosen, std::int64_t{1}});
-  const Value count = g.op("aten::size.int", {kept, std::int64_t{1}});
+  const Value count = g.size(kept, 1);
   const std::vector<Value> ranked = sorted(g.flatten(part(h, kept, 2, 4, 4 + classes), 1));
-  const auto first = [&](Value x) {
-    return g.op("aten::slice.Tensor", {x, std::int64_t{1}, std::int64_t{0}, count, std::int64_t{1}});
-  };
+  const auto first = [&](Value x) { return g.slice(x, 1, 0, count); };
   const Value index = g.op("aten::unsqueeze", {first(ranked[1]), std::int64_t{-1}});
   const Value row = g.op("aten::floor_divide.Scalar", {index, classes});
   const Value kind = g.op("aten::to.dtype", {g.op("aten::remainder.Scalar", {index, classes}), DType::float32});
@@ -231,7 +229,7 @@ Value dfl(ModuleWriter& w, const PickledModule& m, Value x) {
   if (bins < 1 || bins > 1024) m.fail("has " + std::to_string(bins) + " bins, expected 1 to 1024");
   GraphBuilder& g = w.graph();
   x = g.op("aten::unflatten.int", {x, std::int64_t{1}, Sizes{4, bins}});
-  x = g.softmax(g.op("aten::transpose.int", {x, std::int64_t{2}, std::int64_t{1}}), 1);
+  x = g.softmax(g.transpose(x, 2, 1), 1);
   return g.op("aten::squeeze.dim", {w.forward(m.child("conv"), x), std::int64_t{1}});
 }
 

@@ -26,6 +26,9 @@ constexpr std::array kHeads = {
 // The indices a layer reads from; for a list, in its order.
 std::vector<std::int64_t> sources_of(const PickledModule& layer) { return layer.integers("f"); }
 
+// Layers that hand on what they take make lists grow; no published network comes near.
+constexpr std::size_t kMaxInputs = 4096;
+
 Values gathered(const PickledModule& layer, const std::vector<Values>& done) {
   const bool fuse = layer.short_class() == "CBFuse";
   const std::vector<std::int64_t> sources = sources_of(layer);
@@ -46,6 +49,9 @@ Values gathered(const PickledModule& layer, const std::vector<Values>& done) {
     } else {
       result.items.insert(result.items.end(), items.begin(), items.end());
     }
+    if (result.items.size() > kMaxInputs) {
+      layer.fail("takes more than " + std::to_string(kMaxInputs) + " tensors, expected a handful");
+    }
   }
   return result;
 }
@@ -58,25 +64,6 @@ Values run_layers(ModuleWriter& w, const std::vector<PickledModule>& layers, Val
     done.push_back(w.forward(layer, done.empty() ? Values(images) : gathered(layer, done)));
   }
   return done.back();
-}
-
-// {0: "cat", 1: "dog"} or ["cat", "dog"]; empty unless every class from 0 on has its name.
-std::vector<std::string> names_of(const PickledValue& value) {
-  std::vector<std::string> names;
-  for (const PickledValue& item : value.items()) {
-    const auto name = item.text();
-    if (!name) return {};
-    names.push_back(*name);
-  }
-  const auto entries = value.entries();
-  if (!entries.empty()) names.resize(entries.size());
-  for (const auto& [key, item] : entries) {
-    const auto index = key.integer();
-    const auto name = item.text();
-    if (!index || !name || *index < 0 || *index >= static_cast<std::int64_t>(names.size())) return {};
-    names[static_cast<std::size_t>(*index)] = *name;
-  }
-  return names;
 }
 
 // Height and width that the model was trained with, where it says so.
@@ -158,8 +145,6 @@ Values model(ModuleWriter& w, const PickledModule& m, const Values& in) {
     const std::int64_t taken = layers.front().weights().size("conv.conv.weight", 1);
     if (taken > 0) facts.input_channels = taken / 4;
   }
-  facts.labels.names = names_of(m.attribute("names"));
-  if (!facts.labels.names.empty()) facts.labels.source = "names inside the file";
   return result;
 }
 

@@ -40,9 +40,7 @@ Anchors anchors_of(ModuleWriter& w, const PickledModule& m, std::size_t levels) 
 Value level(ModuleWriter& w, const Anchors& anchors, std::size_t at, Value x) {
   GraphBuilder& g = w.graph();
   const CellGrid grid = cell_grid(w, x);
-  const auto part = [&](Value y, std::int64_t start, std::int64_t end) {
-    return g.op("aten::slice.Tensor", {y, std::int64_t{2}, start, end, std::int64_t{1}});
-  };
+  const auto part = [&](Value y, std::int64_t start, std::int64_t end) { return g.slice(y, 2, start, end); };
   // [N, anchors, numbers, cells]
   const Value rows = g.flatten(g.op("aten::unflatten.int", {x, std::int64_t{1}, Sizes{anchors.count, -1}}), 3);
   const std::int64_t sigmoid_end = anchors.numbers - anchors.masks;
@@ -64,7 +62,7 @@ Value level(ModuleWriter& w, const Anchors& anchors, std::size_t at, Value x) {
   const Value size = g.mul(g.mul(twice, twice), anchor_sizes);
   std::vector<Value> parts = {place, size, part(all, 4, sigmoid_end)};
   if (anchors.masks > 0) parts.push_back(part(rows, sigmoid_end, anchors.numbers));
-  const Value columns = g.op("aten::transpose.int", {g.cat(parts, 2), std::int64_t{2}, std::int64_t{3}});
+  const Value columns = g.transpose(g.cat(parts, 2), 2, 3);
   return g.op("aten::flatten.using_ints", {columns, std::int64_t{1}, std::int64_t{2}});
 }
 

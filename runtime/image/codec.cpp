@@ -137,7 +137,7 @@ void check_size(std::uint64_t width, std::uint64_t height, const DecodeLimits& l
     throw Error(ErrorCode::limit_exceeded, "",
                 "the image has " + size_text(width, height) + " = " + std::to_string(width * height) +
                     " pixels, expected at most " + std::to_string(limits.pixels) +
-                    "; raise the pixel limit to read it");
+                    "; raise the limit to read it: --max-image-pixels, max_image_pixels");
 }
 
 std::uint8_t* prepare(Pixels& out, std::uint64_t width, std::uint64_t height, const DecodeLimits& limits, bool zeroed) {

@@ -11,6 +11,8 @@
 #include "loader/file_facts.h"
 #include "loader/labels.h"
 #include "loader/model_folder.h"
+#include "loader/network_facts.h"
+#include "loader/pickled_module.h"
 #include "loader/presets.h"
 #include "ptrun/error.h"
 
@@ -61,17 +63,6 @@ archive::Kind kind_with_weights(const archive::ByteSource& source) {
   }
 }
 
-const Architecture* recognise(const ModelTables& tables, const WeightTable& table, ArchitectureMatch& match) {
-  const Weights weights(table);
-  for (const Architecture& architecture : tables.architectures) {
-    if (auto found = architecture.recognise(weights)) {
-      match = std::move(*found);
-      return &architecture;
-    }
-  }
-  return nullptr;
-}
-
 class Converter {
  public:
   Converter(const std::string& path, const std::string& output, const ConvertOptions& options)
@@ -90,11 +81,14 @@ class Converter {
     if (!found_.stripped_prefix.empty()) {
       summary_.notes.push_back("the prefix " + printable(found_.stripped_prefix) + " is left out of every name");
     }
-    if (found_.whole_module) {
-      summary_.notes.push_back("only the weights of the pickled " + printable(found_.module_class) +
-                               " are written, its structure is not");
-    }
     const std::string facts = facts_text();
+    if (found_.whole_module) {
+      const bool runs = recognise(*options_.models, found_.table).has_value();
+      summary_.notes.push_back("only the weights of the pickled " + printable(found_.module_class) +
+                               " are written, its structure is not: " +
+                               (runs ? "what was changed in it by hand, such as an activation, is lost"
+                                     : "ptrun cannot run the result, Python only with the code of the model"));
+    }
     OutputFile file(output_, true, options_.force);
     format_.write({*file_, found_.table, facts}, [&](std::string_view bytes) {
       file.write(bytes);
@@ -108,44 +102,51 @@ class Converter {
   }
 
  private:
-  // What load_model would find out, without what it would only assume.
+  // What load_model would find out about the file and the weights written, without what it would only assume.
   std::string facts_text() {
     Model::Impl model;
     model.path = path_;
-    ArchitectureMatch match;
     LoadOptions load;
     load.models = options_.models;
     load.labels_file = options_.labels_file;
     load.preset_name = options_.preset_name;
     load.preset = options_.preset;
-    const Architecture* architecture = recognise(*options_.models, found_.table, match);
-    const ModelFacts sidecar = read_sidecar(path_);
-    if (architecture != nullptr) {
-      summary_.architecture = model.architecture = match.name;
-      model.task = match.task;
-      Dimension batch;
-      batch.batch = true;
-      Dimension classes;
-      classes.size = match.classes;
-      model.signature.output.spec.dimensions = {batch, classes};
+    std::optional<Task> task;
+    const ModelFacts config = read_folder_config(path_);
+    std::string twin;
+    if (const auto recognised = recognise(*options_.models, found_.table, config.architecture)) {
+      if (recognised->architecture->by_name) twin = recognised->match.name;
+      fill_network_facts(*recognised->architecture, recognised->match, *options_.models, config.architecture, model);
+      task = model.task;
+    } else if (found_.whole_module) {
+      task = describe_pickled_module(file_, found_, *options_.models, model).task;
     }
-    apply_facts(read_file_facts(*file_, found_), model);
-    apply_facts(read_folder_config(path_, *options_.models), model);
-    if (!sidecar.task.empty()) model.task = parse_task(sidecar.task);
+    summary_.architecture = model.architecture;
+    const ModelFacts sidecar = read_sidecar(path_);
+    const ModelFacts inside = read_file_facts(*file_, found_);
+    for (const ModelFacts* said : {&inside, &sidecar}) {
+      if (!said->task.empty()) task = parse_task(said->task, said->preset.source);
+    }
+    if (task) model.task = *task;
+    apply_facts(inside, model);
+    apply_facts(config, model);
     PublishedSearch search(source_, *options_.models);
-    std::vector<std::string> notes;
-    const PublishedWeights* published = search.find(notes);
+    const PublishedWeights* published = search.find(model.notes);
     resolve_model_preset(load, sidecar, published, model);
+    const std::size_t names = model.labels.names.size();
     resolve_labels(load, sidecar, published, model);
+    check_count(names, model);
+    summary_.notes.insert(summary_.notes.end(), model.notes.begin(), model.notes.end());
 
     nlohmann::ordered_json facts;
     facts["v"] = 1;
-    if (architecture != nullptr || !sidecar.task.empty()) {
-      facts["task"] = to_string(model.task);
-      summary_.carried.push_back(std::string("task ") + to_string(model.task));
+    // Names and shapes alone would be taken for another network.
+    if (!twin.empty()) facts["architecture"] = twin;
+    if (task) {
+      facts["task"] = to_string(*task);
+      summary_.carried.push_back(std::string("task ") + to_string(*task));
     }
-    const bool assumed = model.labels.source.find("(assumed)") != std::string::npos;
-    if (!model.labels.names.empty() && !assumed) {
+    if (!model.labels.names.empty() && !model.labels_assumed) {
       facts["labels"] = model.labels.names;
       summary_.carried.push_back(std::to_string(model.labels.names.size()) + " labels");
     }
@@ -158,6 +159,21 @@ class Converter {
     }
     if (facts.size() == 1) return {};
     return facts.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  }
+
+  // Labels of the caller's where no signature says how many there must be: the file's own names do, or nobody.
+  void check_count(std::size_t names, const Model::Impl& model) {
+    const std::size_t given = model.labels.names.size();
+    if (options_.labels_file.empty() || !model.signature.output.spec.dimensions.empty()) return;
+    if (names > 0 && names != given) {
+      throw Error(ErrorCode::invalid_argument, options_.labels_file,
+                  "holds " + std::to_string(given) + " labels, but the model has " + std::to_string(names) +
+                      " classes; give one label for each class, in the order of the outputs");
+    }
+    if (names == 0) {
+      summary_.notes.push_back("how many classes the weights have is not known, the number of labels (" +
+                               std::to_string(given) + ") is not checked");
+    }
   }
 
   std::string output_;

@@ -16,10 +16,10 @@ ModelFacts read_file_facts(const archive::TensorFile& file, const archive::Found
   return facts;
 }
 
-void apply_facts(const ModelFacts& facts, Model::Impl& model) {
-  if (model.labels.names.empty()) model.labels = facts.labels;
-  if (model.file_preset.source.empty()) model.file_preset = facts.preset;
-  if (!facts.task.empty()) model.task = parse_task(facts.task);
+void apply_facts(ModelFacts facts, Model::Impl& model) {
+  if (model.labels.names.empty()) model.labels = std::move(facts.labels);
+  if (!facts.task.empty()) model.task = parse_task(facts.task, facts.preset.source);
+  model.stated.push_back(std::move(facts));
 }
 
 }  // namespace ptrun

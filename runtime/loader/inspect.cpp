@@ -24,11 +24,6 @@
 namespace ptrun {
 namespace {
 
-std::string input_text(const ArchitectureMatch& match) {
-  if (match.input_height <= 0) return "[N, 3, H, W] float32";
-  return "[N, 3, " + std::to_string(match.input_height) + ", " + std::to_string(match.input_width) + "] float32";
-}
-
 class Inspector {
  public:
   Inspector(const std::string& path, const InspectOptions& options) : options_(options) { found_.path = path; }
@@ -36,7 +31,7 @@ class Inspector {
   Inspection run() {
     const std::string file = find_model_file(found_.path);
     source_ = archive::open_file(file);
-    config_ = read_folder_config(file, *options_.models);
+    config_ = read_folder_config(file);
     archive_ = archive::inspect_archive(source_, options_.verify);
     found_.kind = archive_.word;
     found_.file_size = source_->size();
@@ -87,39 +82,34 @@ class Inspector {
     if (!more.empty()) found_.description += " (" + more + ")";
   }
 
-  // Weights run when a known family recognises them; a pickled module moreover when its class computes the same.
+  // Weights run when a known family recognises them; a pickled module when its classes have rules.
   void judge_weights() {
     if (!archive_.weights) {
       found_.explanation = "The file " + archive_.no_weights + ".\n" + export_lines({found_.path, "", "", false});
       return;
     }
     const archive::FoundWeights& weights = *archive_.weights;
-    const Weights view(weights.table);
-    std::string by_rules;
+    Model::Impl model;
+    model.path = found_.path;
+    std::optional<Task> task;
+    std::string refusal;
     if (weights.whole_module) {
-      by_rules = explain_pickled_module(archive_.file, weights.node, *options_.models);
-      found_.runnable = by_rules.empty();
-    }
-    for (const Architecture& architecture : options_.models->architectures) {
-      const auto match = architecture.recognise(view);
-      if (!match) continue;
-      add("architecture", match->name, "tensor names and shapes");
-      const auto& classes = architecture.module_classes;
-      found_.runnable = found_.runnable || !weights.whole_module ||
-                        std::find(classes.begin(), classes.end(), weights.module_class) != classes.end();
-      if (found_.runnable) add_usage(&architecture, *match);
-      break;
-    }
-    if (found_.runnable) return;
-    const ExportRequest request{found_.path, weights.module_class, weights.where, weights.whole_module};
-    if (weights.whole_module) {
-      found_.explanation = "The file cannot run as it is: " + by_rules + ".\n" + export_lines(request);
+      const PickledSummary summary = describe_pickled_module(archive_.file, weights, *options_.models, model);
+      task = summary.task;
+      refusal = summary.refusal;
+      add("architecture", model.architecture, "classes of the file");
+    } else if (const auto recognised = recognise(*options_.models, weights.table, config_.architecture)) {
+      fill_network_facts(*recognised->architecture, recognised->match, *options_.models, config_.architecture, model);
+      task = model.task;
+      add("architecture", model.architecture, "tensor names and shapes");
     } else {
-      found_.explanation =
-          "The file holds weights, and no network that ptrun knows has tensors of these names and "
-          "shapes.\n" +
-          export_lines(request);
+      refusal = "no network that ptrun knows has tensors of these names and shapes";
     }
+    found_.runnable = refusal.empty();
+    if (found_.runnable) return add_usage(model, task);
+    found_.explanation = (weights.whole_module ? "The file cannot run as it is: " : "The file holds weights, and ") +
+                         refusal + ".\n" +
+                         export_lines({found_.path, weights.module_class, weights.where, weights.whole_module});
   }
 
   void judge_script() {
@@ -212,24 +202,28 @@ class Inspector {
     add("labels", std::to_string(labels.names.size()) + ": " + join_some(labels.names, 5), labels.source);
   }
 
-  // Task, labels and every preset field as load_model would choose them.
-  void add_usage(const Architecture* architecture, const ArchitectureMatch& match) {
-    Model::Impl model;
-    model.path = found_.path;
-    fill_network_facts(*architecture, match, *options_.models, model);
-    apply_facts(read_file_facts(*archive_.file, *archive_.weights), model);
-    apply_facts(config_, model);
+  // Task, labels and every preset field as load_model would choose them; `task` is what the network says.
+  void add_usage(Model::Impl& model, std::optional<Task> task) {
+    const ModelFacts inside = read_file_facts(*archive_.file, *archive_.weights);
+    const ModelFacts sidecar = read_sidecar(source_->name());
     LoadOptions load;
     load.models = options_.models;
-    const ModelFacts sidecar = read_sidecar(source_->name());
     PublishedSearch search(source_, *options_.models);
     const PublishedWeights* published = search.find(model.notes);
     if (published == nullptr && !model.same_keys.empty()) model.notes.push_back(model.same_keys);
     if (published != nullptr) add("published weights", std::string(published->name), "content of the file");
-    add("input", input_text(match), "architecture " + match.name);
-    if (match.classes > 0) add("classes", std::to_string(match.classes), "shape of the last layer");
-    add("task", sidecar.task.empty() ? to_string(model.task) : sidecar.task,
-        sidecar.task.empty() ? "architecture " + match.name : "sidecar");
+    add_signature(model);
+    if (!sidecar.task.empty()) {
+      add("task", sidecar.task, "sidecar");
+    } else if (!inside.task.empty()) {
+      add("task", inside.task, inside.preset.source);
+    } else if (task) {
+      add("task", to_string(*task),
+          model.architecture.empty() ? "classes of the file" : "architecture " + model.architecture);
+    }
+    if (task) model.task = *task;
+    apply_facts(inside, model);
+    apply_facts(config_, model);
     resolve_labels(load, sidecar, published, model);
     add_labels(model.labels);
     resolve_model_preset(load, sidecar, published, model);
@@ -240,6 +234,18 @@ class Inspector {
           origin->second.source + (origin->second.assumed ? ", assumed" : ""));
     }
     for (const std::string& note : model.notes) add("note", note, "ptrun");
+  }
+
+  void add_signature(const Model::Impl& model) {
+    if (model.signature.inputs.empty()) return;
+    std::string input = "[N, 3";
+    for (std::size_t i = 2; i < 4; ++i) {
+      const Dimension& side = model.signature.inputs[0].dimensions.at(i);
+      input += ", " + (side.size > 0 ? std::to_string(side.size) : std::string(i == 2 ? "H" : "W"));
+    }
+    add("input", input + "] float32", "architecture " + model.architecture);
+    const std::int64_t classes = model.signature.output.spec.dimensions.at(1).size;
+    if (classes > 0) add("classes", std::to_string(classes), "shape of the last layer");
   }
 
   const InspectOptions& options_;

@@ -69,11 +69,12 @@ std::vector<std::string> from_object(const json& object, std::string& problem) {
 }  // namespace
 
 std::vector<std::string> label_names(const json& value, std::string& problem) {
-  if (value.size() > kMaxLabels) {
+  const auto names_in = [&](const json& names) {
+    if (names.size() <= kMaxLabels) return names.is_array() ? from_list(names, problem) : from_object(names, problem);
     problem = "holds more than a million labels";
-    return {};
-  }
-  if (value.is_array()) return from_list(value, problem);
+    return std::vector<std::string>();
+  };
+  if (value.is_array()) return names_in(value);
   if (!value.is_object()) {
     problem = std::string("labels are neither a list nor an object of names") + kForms;
     return {};
@@ -81,9 +82,9 @@ std::vector<std::string> label_names(const json& value, std::string& problem) {
   for (const char* key : kKeys) {
     const auto found = value.find(key);
     if (found == value.end() || !found->is_structured()) continue;
-    return found->is_array() ? from_list(*found, problem) : from_object(*found, problem);
+    return names_in(*found);
   }
-  return from_object(value, problem);
+  return names_in(value);
 }
 
 }  // namespace ptrun

@@ -138,6 +138,7 @@ void resolve_labels(const LoadOptions& options, const ModelFacts& sidecar, const
   if (assumed) set = find_set(*options.models, kAssumedSet);
   if (set == nullptr || classes < 0 || !fits(set->size)) return;
   model.labels = set->load();
+  model.labels_assumed = assumed;
   if (assumed) {
     model.labels.source += " (assumed)";
     model.notes.push_back("labels are assumed to be ImageNet's, because the model has " + std::to_string(classes) +

@@ -48,11 +48,14 @@ constexpr std::array kTasks = {Task::classify, Task::detect,  Task::segment, Tas
 
 }  // namespace
 
-Task parse_task(const std::string& text) {
+Task parse_task(const std::string& text, const std::string& subject) {
   if (const std::optional<Task> task = find_task(text)) return *task;
-  std::string known;
-  for (const Task task : kTasks) known += std::string(known.empty() ? "" : ", ") + to_string(task);
-  throw Error(ErrorCode::invalid_argument, "task " + printable(text), "is not a task; there are " + known);
+  std::vector<std::string> known;
+  for (const Task task : kTasks) known.emplace_back(to_string(task));
+  const std::string near = nearest_match(text, known);
+  throw Error(ErrorCode::invalid_argument, subject,
+              printable(text) + " was found, expected a task, one of " + join_some(known, known.size()) +
+                  (near.empty() ? std::string() : "; did you mean " + near + "?"));
 }
 
 std::optional<Task> find_task(std::string_view word) {
@@ -63,14 +66,14 @@ std::optional<Task> find_task(std::string_view word) {
 }
 
 ModelFacts read_sidecar(const std::string& path) {
-  constexpr std::uint64_t kMaxBytes = 64ULL << 20U;
   const std::string sidecar = path + ".ptrun.json";
   std::error_code unreadable;
   if (!std::filesystem::exists(sidecar, unreadable)) return {};
   const auto source = archive::open_file(sidecar);
-  if (source->size() > kMaxBytes) {
-    throw Error(ErrorCode::limit_exceeded, sidecar,
-                "holds " + human_bytes(source->size()) + ", at most " + human_bytes(kMaxBytes) + " are accepted");
+  if (source->size() > kMaxSidecarBytes) {
+    throw Error(
+        ErrorCode::limit_exceeded, sidecar,
+        "holds " + human_bytes(source->size()) + ", at most " + human_bytes(kMaxSidecarBytes) + " are accepted");
   }
   return read_ptrun_json(source->read_string(0, static_cast<std::size_t>(source->size())), sidecar);
 }
@@ -98,18 +101,15 @@ Model load_model(const std::string& path, const LoadOptions& options) {
   const LoaderRow& row = find_loader(*source, kind);
   // Read before the weights: a mistake in it is told at once.
   const ModelFacts sidecar = read_sidecar(file);
-  const ModelFacts config = read_folder_config(file, *options.models);
-  LoadOptions request = options;
-  if (request.architecture.empty()) request.architecture = sidecar.architecture;
-  if (request.architecture.empty()) request.architecture = config.architecture;
+  ModelFacts config = read_folder_config(file);
   PublishedSearch published(source, *options.models);
   auto model = std::make_shared<Model::Impl>();
   model->path = path;
   model->kind = archive::info(kind).word;
-  row.load({source, kind, request, sidecar}, *model);
-  apply_facts(config, *model);
+  row.load({source, kind, options, sidecar, config}, *model);
+  apply_facts(std::move(config), *model);
   const std::string& task = options.task.empty() ? sidecar.task : options.task;
-  if (!task.empty()) model->task = parse_task(task);
+  if (!task.empty()) model->task = parse_task(task, options.task.empty() ? sidecar.preset.source : "task");
   model->task_given = !task.empty();
   const PublishedWeights* weights = published.find(model->notes);
   if (weights == nullptr && !model->same_keys.empty()) model->notes.push_back(model->same_keys);

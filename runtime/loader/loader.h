@@ -18,6 +18,7 @@ struct LoadRequest {
   archive::Kind kind;
   const LoadOptions& options;
   const ModelFacts& sidecar;
+  const ModelFacts& config;  // of the model's folder
 };
 
 // A loader fills path-independent parts of `model`: kind, architecture, task, module, signature, parameters, notes, and

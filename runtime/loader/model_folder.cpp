@@ -114,26 +114,43 @@ std::optional<std::array<double, 3>> colours(const json& object, const char* key
   return values;
 }
 
+[[noreturn]] void fail(const std::string& source, const std::string& problem) {
+  throw Error(ErrorCode::bad_model, source, problem + "; correct it, or remove the file and give --input-size");
+}
+
+int side_of(const json& value, const char* key, const std::string& source) {
+  constexpr std::int64_t kMaxSide = 16384;  // pixels
+  if (!value.is_number_integer() || value.get<std::int64_t>() < 1 || value.get<std::int64_t>() > kMaxSide) {
+    fail(source, std::string(key) + " holds " + printable(value.dump(), 40) + ", expected sizes of 1 to 16384 pixels");
+  }
+  return value.get<int>();
+}
+
 // Height and width of 224, {"height": 224, "width": 224} or {"shortest_edge": 224}.
 struct ImageSize {
   int height = 0;
   int width = 0;
   bool shortest = false;
 };
-std::optional<ImageSize> size_in(const json& object, const char* key) {
+std::optional<ImageSize> size_in(const json& object, const char* key, const std::string& source) {
   const auto found = object.find(key);
-  if (found == object.end()) return std::nullopt;
-  if (found->is_number_integer()) return ImageSize{found->get<int>(), found->get<int>(), true};
-  if (!found->is_object()) return std::nullopt;
-  if (const auto edge = value_of<int>(*found, "shortest_edge")) return ImageSize{*edge, *edge, true};
-  const auto height = value_of<int>(*found, "height");
-  const auto width = value_of<int>(*found, "width");
-  if (!height || !width) return std::nullopt;
-  return ImageSize{*height, *width, false};
+  if (found == object.end() || found->is_null()) return std::nullopt;
+  if (!found->is_object()) {
+    const int side = side_of(*found, key, source);
+    return ImageSize{side, side, true};
+  }
+  if (const auto edge = found->find("shortest_edge"); edge != found->end()) {
+    const int side = side_of(*edge, key, source);
+    return ImageSize{side, side, true};
+  }
+  const auto height = found->find("height");
+  const auto width = found->find("width");
+  if (height == found->end() || width == found->end()) return std::nullopt;
+  return ImageSize{side_of(*height, key, source), side_of(*width, key, source), false};
 }
 
 // timm/data/config.py:resolve_data_config, with its defaults for what pretrained_cfg leaves out.
-PresetLayer timm_preset(const json& cfg) {
+PresetLayer timm_preset(const json& cfg, const std::string& source) {
   PresetLayer layer;
   const auto set = [&](const char* field, const std::string& value) {
     try {
@@ -144,10 +161,9 @@ PresetLayer timm_preset(const json& cfg) {
   };
   set("interpolation", value_of<std::string>(cfg, "interpolation").value_or("bicubic"));
   const auto size = cfg.find("input_size");
-  if (size != cfg.end() && size->is_array() && size->size() == 3 && (*size)[1].is_number_integer() &&
-      (*size)[2].is_number_integer()) {
-    layer.input_height = (*size)[1].get<int>();
-    layer.input_width = (*size)[2].get<int>();
+  if (size != cfg.end() && size->is_array() && size->size() == 3) {
+    layer.input_height = side_of((*size)[1], "input_size", source);
+    layer.input_width = side_of((*size)[2], "input_size", source);
   }
   layer.crop_pct = value_of<double>(cfg, "crop_pct").value_or(0.875);
   const std::string crop = value_of<std::string>(cfg, "crop_mode").value_or("center");
@@ -187,9 +203,11 @@ std::string find_model_file(const std::string& path) {
 ModelFacts read_model_config(std::string_view text, const std::string& source) {
   const json root = parse(text, source);
   ModelFacts facts;
-  facts.architecture = value_of<std::string>(root, "architecture").value_or("");
   const auto cfg = root.find("pretrained_cfg");
-  if (cfg != root.end() && cfg->is_object()) facts.preset = timm_preset(*cfg);
+  // timm's; ptrun calls its variants by this prefix.
+  const std::string architecture = value_of<std::string>(root, "architecture").value_or("");
+  if (cfg != root.end() && !architecture.empty()) facts.architecture = "timm/" + architecture;
+  if (cfg != root.end() && cfg->is_object()) facts.preset = timm_preset(*cfg, source);
   facts.preset.source = source;
   for (const char* key : {"label_names", "id2label"}) {
     const auto names = root.find(key);
@@ -210,26 +228,28 @@ PresetLayer read_preprocessor_config(std::string_view text, const std::string& s
   PresetLayer layer;
   layer.source = source;
   const auto does = [&](const char* what) { return value_of<bool>(root, what).value_or(true); };
-  const auto size = size_in(root, "size");
-  const auto crop = size_in(root, "crop_size");
+  const auto size = size_in(root, "size", source);
+  const auto crop = size_in(root, "crop_size", source);
   const bool crops = crop && value_of<bool>(root, "do_center_crop").value_or(false);
-  if (size && size->height > 0 && size->width > 0) {
+  // Photos as they are would all have sizes of their own: without a resize the file says nothing about the size.
+  if (size && does("do_resize")) {
     const ImageSize& input = crops ? *crop : *size;
     layer.input_height = input.height;
     layer.input_width = input.width;
+    layer.resize_mode = size->shortest ? ResizeMode::shortest : ResizeMode::stretch;
+    if (crops && (crop->height > size->height || crop->width > size->width)) {
+      fail(source, "crop_size is larger than size, which would pad photos with black");
+    }
     const auto crop_pct = value_of<double>(root, "crop_pct");
-    if (!size->shortest) {
-      layer.resize_mode = ResizeMode::stretch;
-      layer.crop_pct = crops ? static_cast<double>(input.height) / size->height : 1.0;
-    } else if (crops) {
-      layer.resize_mode = ResizeMode::shortest;
+    if (crops && size->shortest) {
       layer.resize_size = size->height;
-    } else if (crop_pct) {
-      layer.resize_mode = ResizeMode::shortest;
-      layer.crop_pct = crop_pct;
+    } else if (crops) {
+      if (std::int64_t{crop->height} * size->width != std::int64_t{crop->width} * size->height) {
+        fail(source, "crop_size is another part of the height than of the width of size, which ptrun does not compute");
+      }
+      layer.crop_pct = static_cast<double>(crop->height) / size->height;
     } else {
-      layer.resize_mode = ResizeMode::shortest;
-      layer.crop_pct = 1.0;
+      layer.crop_pct = size->shortest && crop_pct ? *crop_pct : 1.0;
     }
   }
   // Pillow's numbers.
@@ -239,7 +259,7 @@ PresetLayer read_preprocessor_config(std::string_view text, const std::string& s
   if (filter >= 0 && static_cast<std::size_t>(filter) < kFilters.size()) {
     layer.interpolation = kFilters[static_cast<std::size_t>(filter)];
   }
-  if (does("do_rescale")) layer.rescale = value_of<double>(root, "rescale_factor").value_or(1.0 / 255.0);
+  layer.rescale = does("do_rescale") ? value_of<double>(root, "rescale_factor").value_or(1.0 / 255.0) : 1.0;
   if (does("do_normalize")) {
     layer.mean = colours(root, "image_mean");
     layer.std = colours(root, "image_std");
@@ -250,7 +270,7 @@ PresetLayer read_preprocessor_config(std::string_view text, const std::string& s
   return layer;
 }
 
-ModelFacts read_folder_config(const std::string& file, const ModelTables& tables) {
+ModelFacts read_folder_config(const std::string& file) {
   const fs::path path(file);
   ModelFacts facts;
   if (!is_hub_name(path.filename().string())) return facts;
@@ -261,10 +281,6 @@ ModelFacts read_folder_config(const std::string& file, const ModelTables& tables
     const std::string text = read_text(preprocessor);
     if (!text.empty()) facts.preset = read_preprocessor_config(text, preprocessor.string());
   }
-  const bool known = std::any_of(tables.architectures.begin(), tables.architectures.end(), [&](const auto& family) {
-    return std::find(family.variants.begin(), family.variants.end(), facts.architecture) != family.variants.end();
-  });
-  if (!known) facts.architecture.clear();
   return facts;
 }
 

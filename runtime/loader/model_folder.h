@@ -5,7 +5,6 @@
 #include <string_view>
 
 #include "loader/sidecar.h"
-#include "ptrun/models.h"
 
 namespace ptrun {
 
@@ -16,8 +15,9 @@ std::string find_model_file(const std::string& path);
 
 // What timm's config.json (pretrained_cfg, label_names) or transformers' config.json and preprocessor_config.json in
 // the folder of `file` say; empty where there are none, or where `file` has another name than those two give it.
-// The architecture is filled in only when `tables` know it. Throws bad_model for malformed JSON.
-ModelFacts read_folder_config(const std::string& file, const ModelTables& tables);
+// The architecture is timm's name, "timm/tf_efficientnet_b0", a hint where names and shapes of several networks are the
+// same. Throws bad_model for malformed JSON.
+ModelFacts read_folder_config(const std::string& file);
 
 // The two forms by themselves. `source` names the text in messages and sources.
 ModelFacts read_model_config(std::string_view text, const std::string& source);

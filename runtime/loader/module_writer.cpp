@@ -29,6 +29,14 @@ std::vector<std::int64_t> shape_of(const Weights& weights, std::string_view name
   return weights.shape(name).value_or(std::vector<std::int64_t>{});
 }
 
+void check_rank(const PickledModule& module, std::string_view name, int rank) {
+  const auto shape = module.weights().shape(name);
+  if (!shape) module.fail("has no tensor '" + printable(name) + "', or one that is not dense");
+  if (rank < 0 || shape->size() == static_cast<std::size_t>(rank)) return;
+  module.fail("has a tensor '" + printable(name) + "' of " + std::to_string(shape->size()) + " dimensions, expected " +
+              std::to_string(rank));
+}
+
 }  // namespace
 
 ModuleWriter::ModuleWriter(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -108,7 +116,7 @@ Value ModuleWriter::only(const PickledModule& module, const Values& inputs) cons
 }
 
 // What old-style hooks compute before every forward: torch/nn/utils/weight_norm.py, spectral_norm.py, prune.py.
-Value ModuleWriter::Impl::normed_weight(const PickledModule& module, const std::string& name) {
+Value ModuleWriter::Impl::normed_weight(const PickledModule& module, const std::string& name, int rank) {
   const Weights weights = module.weights();
   for (const auto& [key, hook] : module.attribute("_forward_pre_hooks").entries()) {
     const std::string kind = hook.class_name();
@@ -121,13 +129,14 @@ Value ModuleWriter::Impl::normed_weight(const PickledModule& module, const std::
     for (const std::string& part : parts) {
       if (!weights.shape(part)) module.fail("has no tensor '" + printable(part) + "', which its hook needs");
     }
+    check_rank(module, parts[0], rank);
     const Value first = builder.weight(weights, parts[0]);
     const Value second = builder.weight(weights, parts[1]);
     if (pruned) return builder.op("aten::mul.Tensor", {first, second});
     const std::int64_t dim = hook.attribute("dim").integer().value_or(-1);
     if (kind == kWeightNorm) return builder.op("aten::_weight_norm", {first, second, dim});
-    const auto rank = static_cast<std::int64_t>(shape_of(weights, parts[0]).size());
-    if (dim < 0 || dim >= rank) module.fail("normalises a dimension that its weight lacks");
+    if (dim < 0 || dim >= static_cast<std::int64_t>(shape_of(weights, parts[0]).size()))
+      module.fail("normalises a dimension that its weight lacks");
     const Value rows = builder.flatten(builder.op("aten::transpose.int", {first, dim, std::int64_t{0}}));
     if (dim > 1) module.refuse("normalises dimension " + std::to_string(dim) + " by spectral_norm, expected 0 or 1");
     const Value right = builder.op("aten::mv", {rows, builder.weight(weights, parts[2])});
@@ -137,15 +146,8 @@ Value ModuleWriter::Impl::normed_weight(const PickledModule& module, const std::
 }
 
 Value ModuleWriter::parameter(const PickledModule& module, std::string_view name, int rank) {
-  if (const Value computed = impl_->normed_weight(module, std::string(name))) return computed;
-  const auto shape = module.weights().shape(name);
-  if (!shape) {
-    module.fail("has no tensor '" + printable(name) + "', or one that is not dense");
-  }
-  if (rank >= 0 && shape->size() != static_cast<std::size_t>(rank)) {
-    module.fail("has a tensor '" + printable(name) + "' of " + std::to_string(shape->size()) +
-                " dimensions, expected " + std::to_string(rank));
-  }
+  if (const Value computed = impl_->normed_weight(module, std::string(name), rank)) return computed;
+  check_rank(module, name, rank);
   return impl_->builder.weight(module.weights(), name);
 }
 
@@ -201,12 +203,6 @@ Values write_tree(ModuleWriter& writer, const ModuleSource& source) {
     builder.output(outputs.items[i], name);
   }
   return outputs;
-}
-
-bool has_module_rule(const ModelTables& tables, std::string_view class_name) {
-  return std::any_of(tables.modules.begin(), tables.modules.end(), [&](const ModuleRule& rule) {
-    return std::find(rule.classes.begin(), rule.classes.end(), class_name) != rule.classes.end();
-  });
 }
 
 }  // namespace ptrun

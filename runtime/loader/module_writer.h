@@ -24,7 +24,7 @@ struct ModuleWriter::Impl {
 
   void check_hooks(const PickledModule& module, const ModuleRule& rule) const;
   [[noreturn]] void fail_unknown() const;
-  Value normed_weight(const PickledModule& module, const std::string& name);
+  Value normed_weight(const PickledModule& module, const std::string& name, int rank);
 };
 
 // `provider` empty: the graph gets no values, which tells whether the rules cover the tree. `source` and `tables` must
@@ -35,8 +35,5 @@ ModuleWriter make_module_writer(const ModuleSource& source, const ModelTables& t
 // Runs the rule of the root on a new input "images" and ends with the graph's outputs named and registered. Returns
 // them.
 Values write_tree(ModuleWriter& writer, const ModuleSource& source);
-
-// True when the class of the root has a rule.
-bool has_module_rule(const ModelTables& tables, std::string_view class_name);
 
 }  // namespace ptrun

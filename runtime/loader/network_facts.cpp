@@ -1,7 +1,10 @@
 #include "loader/network_facts.h"
 
+#include <algorithm>
 #include <cmath>
 #include <string>
+
+#include "core/text.h"
 
 namespace ptrun {
 namespace {
@@ -10,23 +13,6 @@ Dimension side_of(std::int64_t size) {
   Dimension dimension;
   if (size > 0) dimension.size = size;
   return dimension;
-}
-
-Signature signature_of(const ArchitectureMatch& match) {
-  Signature signature;
-  Dimension batch;
-  batch.batch = true;
-  Dimension channels;
-  channels.size = 3;
-  TensorSpec images;
-  images.name = "images";
-  images.dimensions = {batch, channels, side_of(match.input_height), side_of(match.input_width)};
-  signature.inputs.push_back(images);
-  Dimension classes;
-  classes.size = match.classes;
-  signature.output.spec.name = "logits";
-  signature.output.spec.dimensions = {batch, classes};
-  return signature;
 }
 
 bool fits(const ArchitectureMatch& match, const PresetLayer& preset) {
@@ -56,8 +42,49 @@ PresetLayer family_preset(const Architecture& architecture, const ArchitectureMa
 
 }  // namespace
 
+Signature network_signature(const ArchitectureMatch& match) {
+  Signature signature;
+  Dimension batch;
+  batch.batch = true;
+  Dimension channels;
+  channels.size = 3;
+  TensorSpec images;
+  images.name = "images";
+  images.dimensions = {batch, channels, side_of(match.input_height), side_of(match.input_width)};
+  signature.inputs.push_back(images);
+  Dimension classes;
+  classes.size = match.classes;
+  signature.output.spec.name = "logits";
+  signature.output.spec.dimensions = {batch, classes};
+  return signature;
+}
+
+std::optional<Recognised> recognise(const ModelTables& tables, const WeightTable& table, const std::string& said) {
+  const Weights weights(table);
+  std::optional<Recognised> first;
+  for (const Architecture& architecture : tables.architectures) {
+    if (architecture.by_name && said.empty()) continue;
+    auto match = architecture.recognise(weights);
+    if (!match) continue;
+    if (match->name == said) return Recognised{&architecture, std::move(*match)};
+    if (!architecture.by_name && !first) first = Recognised{&architecture, std::move(*match)};
+  }
+  return first;
+}
+
+const Architecture* family_of(const ModelTables& tables, const std::vector<std::string>& classes) {
+  for (const Architecture& family : tables.architectures) {
+    const auto& own = family.module_classes;
+    const bool known = std::any_of(classes.begin(), classes.end(), [&](const std::string& name) {
+      return std::find(own.begin(), own.end(), name) != own.end();
+    });
+    if (known) return &family;
+  }
+  return nullptr;
+}
+
 PresetLayer preset_to_assume(const Architecture& architecture, const ArchitectureMatch& match,
-                             const ModelTables& tables) {
+                             const ModelTables& tables, bool from_weights) {
   const PublishedWeights* first = nullptr;
   std::string others;
   for (const PublishedWeights& row : tables.published) {
@@ -69,19 +96,35 @@ PresetLayer preset_to_assume(const Architecture& architecture, const Architectur
     }
   }
   if (first == nullptr) return family_preset(architecture, match);
-  PresetLayer preset = first->preset;
-  preset.source = std::string(first->name);
+  PresetLayer preset = published_preset(*first, from_weights);
   if (!others.empty()) preset.source += "; another than " + others;
   return preset;
 }
 
+PresetLayer published_preset(const PublishedWeights& weights, bool from_weights) {
+  PresetLayer preset = weights.preset;
+  preset.source = std::string(weights.name);
+  if (from_weights && weights.built_mean) preset.mean = weights.built_mean;
+  if (from_weights && weights.built_std) preset.std = weights.built_std;
+  return preset;
+}
+
 void fill_network_facts(const Architecture& architecture, const ArchitectureMatch& match, const ModelTables& tables,
-                        Model::Impl& model) {
+                        const std::string& said, Model::Impl& model) {
+  model.from_weights = true;
   model.architecture = match.name;
   model.task = match.task;
-  model.signature = signature_of(match);
+  model.signature = network_signature(match);
   model.same_keys = architecture.same_keys;
-  model.assumed_preset = preset_to_assume(architecture, match, tables);
+  model.assumed_preset = preset_to_assume(architecture, match, tables, true);
+  if (said.empty()) return;
+  // Vision transformers are called by patch alone here, by size too in timm.
+  if (said.rfind(match.name, 0) == 0 || said == "timm/" + match.name) {
+    model.same_keys.clear();
+    return;
+  }
+  model.notes.push_back("config.json says " + printable(said) + ", the weights are taken as those of " + match.name +
+                        ", which have the same names and shapes; results are wrong where the two compute otherwise");
 }
 
 }  // namespace ptrun

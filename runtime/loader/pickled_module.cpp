@@ -4,11 +4,13 @@
 
 #include <algorithm>
 
-#include "archive/inspect_archive.h"
 #include "core/text.h"
 #include "graph/tensor_reader.h"
+#include "loader/export_lines.h"
+#include "loader/file_facts.h"
 #include "loader/module_writer.h"
 #include "loader/network_facts.h"
+#include "loader/presets.h"
 #include "loader/probe.h"
 #include "ptrun/error.h"
 
@@ -98,45 +100,62 @@ Signature signature_of(const ProbeResult& probe, const Values& outputs, std::int
   return signature;
 }
 
-// The family whose weights these are, when its classes are: a name and a preset for the model.
-void name_architecture(const LoadRequest& request, const archive::FoundWeights& found, Model::Impl& model) {
-  const Weights weights(found.table);
-  for (const Architecture& family : request.options.models->architectures) {
-    const auto& classes = family.module_classes;
-    const bool known = std::any_of(found.classes.begin(), found.classes.end(), [&](const std::string& name) {
-      return std::find(classes.begin(), classes.end(), name) != classes.end();
-    });
-    if (!known) continue;
-    const auto match = family.recognise(weights);
-    if (match) model.architecture = match->name;
-    if (model.assumed_preset.source.empty()) {
-      model.assumed_preset = preset_to_assume(family, match.value_or(ArchitectureMatch{}), *request.options.models);
-    }
-    return;
+// What the rules found out, and the family whose class stands in the tree; its preset is assumed below the rules'.
+std::optional<ArchitectureMatch> take_facts(const ModuleFacts& facts, const archive::FoundWeights& found,
+                                            const ModelTables& tables, Model::Impl& model) {
+  model.file_preset = facts.file_preset;
+  model.assumed_preset = facts.assumed_preset;
+  model.architecture = facts.architecture;
+  const Architecture* family = family_of(tables, found.classes);
+  if (family == nullptr) return std::nullopt;
+  auto match = family->recognise(Weights(found.table));
+  if (match && facts.architecture.empty()) model.architecture = match->name;
+  model.assumed_preset = preset_to_assume(*family, match.value_or(ArchitectureMatch{}), tables, false);
+  return match;
+}
+
+// The first layer that says both sides: what the caller, the sidecar, the file and the rules know, in this order.
+PresetLayer trial_size(const LoadRequest& request, const ModelFacts& inside, const ModuleFacts& facts) {
+  PresetLayer sizes;
+  for (const PresetLayer* layer :
+       {&request.options.preset, &request.sidecar.preset, &inside.preset, &facts.file_preset, &facts.assumed_preset}) {
+    if (!layer->input_height || !layer->input_width) continue;
+    sizes = *layer;
+    break;
+  }
+  // A small size that the rules know to fit.
+  if (facts.trial_size) sizes.input_height = sizes.input_width = facts.trial_size;
+  return sizes;
+}
+
+Values write_network(ModuleWriter& writer, const ModuleSource& source, const LoadRequest& request,
+                     const archive::FoundWeights& found) {
+  try {
+    return write_tree(writer, source);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::unsupported) throw;
+    const ExportRequest line{request.source->name(), found.module_class, found.where, true};
+    throw Error(error.code(), error.subject(), error.problem() + "; " + export_line(line));
   }
 }
 
 }  // namespace
 
 void load_pickled_module(const LoadRequest& request, const std::shared_ptr<const archive::TensorFile>& file,
-                         const archive::FoundWeights& found, Model::Impl& model) {
+                         const archive::FoundWeights& found, ModelFacts inside, Model::Impl& model) {
   const std::unique_ptr<const ModuleSource> source = archive::read_module_tree(file, found.node);
   TensorReader reader(file, request.options.constant_memory_limit);
   const TensorProvider provider = [&](const WeightTable::Entry& entry) {
     return reader.read(entry.tensor, entry.name);
   };
   ModuleWriter writer = make_module_writer(*source, *request.options.models, provider, provider);
-  const Values outputs = write_tree(writer, *source);
+  const Values outputs = write_network(writer, *source, request, found);
   GraphModule graph = finish(writer.graph());
   ModuleFacts& facts = writer.facts();
 
   const std::optional<std::int64_t> said =
       facts.input_channels ? facts.input_channels : input_channels(archive::root_module(*source));
-  // The small size that the rules know to fit, else the caller's, else the one that the rules found.
-  const PresetLayer& asked = request.options.preset;
-  PresetLayer sizes = facts.file_preset.input_height ? facts.file_preset : facts.assumed_preset;
-  if (asked.input_height && asked.input_width) sizes = asked;
-  if (facts.trial_size) sizes.input_height = sizes.input_width = facts.trial_size;
+  const PresetLayer sizes = trial_size(request, inside, facts);
   std::vector<std::int64_t> candidates = {said.value_or(3)};
   for (const std::int64_t usual : {3, 1, 4}) {
     if (usual != candidates.front()) candidates.push_back(usual);
@@ -156,37 +175,32 @@ void load_pickled_module(const LoadRequest& request, const std::shared_ptr<const
   model.kind = "pickled_module";
   model.parameters = source->table.parameters();
   model.module = std::move(graph);
-  model.labels = facts.labels;
-  model.file_preset = facts.file_preset;
-  model.assumed_preset = facts.assumed_preset;
-  name_architecture(request, found, model);
-  if (!facts.architecture.empty()) model.architecture = facts.architecture;
-  if (probe.fixed_size && !model.file_preset.input_height) {
-    model.file_preset.input_height = probe.height;
-    model.file_preset.input_width = probe.width;
-    if (model.file_preset.source.empty()) model.file_preset.source = "size that the model's layers fit";
-  }
-  if (model.labels.names.empty()) {
-    std::string where;
-    model.labels.names = archive::find_class_names(file->data(), found.node, where);
-    if (!model.labels.names.empty()) model.labels.source = "key '" + where + "' of the file";
-  }
+  take_facts(facts, found, *request.options.models, model);
+  if (probe.fixed_size) take_input_size(probe.height, probe.width, "size that the model's layers fit", model);
+  apply_facts(std::move(inside), model);
   model.notes.insert(model.notes.end(), found.notes.begin(), found.notes.end());
-  model.notes.insert(model.notes.end(), facts.notes.begin(), facts.notes.end());
 }
 
-std::string explain_pickled_module(const std::shared_ptr<const archive::TensorFile>& file, archive::NodeId root,
-                                   const ModelTables& tables) {
+PickledSummary describe_pickled_module(const std::shared_ptr<const archive::TensorFile>& file,
+                                       const archive::FoundWeights& found, const ModelTables& tables,
+                                       Model::Impl& model) {
+  PickledSummary summary;
   try {
-    const std::unique_ptr<const ModuleSource> source = archive::read_module_tree(file, root);
+    const std::unique_ptr<const ModuleSource> source = archive::read_module_tree(file, found.node);
     TensorReader reader(file, 64ULL << 20U);
     ModuleWriter writer = make_module_writer(
         *source, tables, {}, [&](const WeightTable::Entry& entry) { return reader.read(entry.tensor, entry.name); });
     write_tree(writer, *source);
-    return {};
+    summary.task = writer.facts().task;
+    const auto match = take_facts(writer.facts(), found, tables, model);
+    if (match) {
+      summary.task = match->task;
+      model.signature = network_signature(*match);
+    }
   } catch (const Error& error) {
-    return error.problem();
+    summary.refusal = error.problem();
   }
+  return summary;
 }
 
 }  // namespace ptrun

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "core/text.h"
+#include "loader/network_facts.h"
 #include "ptrun/error.h"
 
 namespace ptrun {
@@ -28,16 +29,34 @@ std::string hash_tag(std::string_view name) {
   return hex && digits.size() >= kFewest ? std::string(digits) : std::string();
 }
 
-const PublishedWeights& named_weights(const std::string& name, const ModelTables& tables) {
+// Letters and digits in lower case, so that ResNet50 and resnet_50 are one word.
+std::string plain_letters(std::string_view text) {
+  std::string plain;
+  for (const char c : text) {
+    if (c >= 'A' && c <= 'Z') plain += static_cast<char>(c - 'A' + 'a');
+    if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) plain += c;
+  }
+  return plain;
+}
+
+// `subject` is what an error is about: the option or the file that gives the name.
+const PublishedWeights& named_weights(const std::string& name, const std::string& subject, const ModelTables& tables) {
   std::vector<std::string> names;
+  std::vector<std::string> similar;
   for (const PublishedWeights& row : tables.published) {
     if (row.name == name) return row;
-    names.emplace_back(row.name);
+    // A file that was published twice has two rows.
+    std::string known(row.name);
+    if (std::find(names.begin(), names.end(), known) != names.end()) continue;
+    if (plain_letters(known).find(plain_letters(name)) != std::string::npos) similar.push_back(known);
+    names.push_back(std::move(known));
   }
   const std::string near = nearest_match(name, names);
-  throw Error(ErrorCode::invalid_argument, "preset " + printable(name),
-              "is not known" + (near.empty() ? std::string() : "; did you mean " + near + "?") +
-                  "; known presets: " + join_some(names, names.size()));
+  std::string help = "; did you mean " + near + "?";
+  if (near.empty()) help = similar.empty() ? std::string() : "; did you mean one of " + join_some(similar, 10) + "?";
+  throw Error(
+      ErrorCode::invalid_argument, subject,
+      printable(name) + " was found, expected published weights" + help + "; there are " + join_some(names, 10));
 }
 
 }  // namespace
@@ -98,24 +117,27 @@ void take_input_size(std::int64_t height, std::int64_t width, const char* source
 void resolve_model_preset(const LoadOptions& options, const ModelFacts& sidecar, const PublishedWeights* published,
                           Model::Impl& model) {
   std::vector<PresetLayer> layers;
-  layers.push_back(options.preset);
-  if (layers.back().source.empty()) layers.back().source = "command line";
-  if (!options.preset_name.empty()) {
-    layers.push_back(named_weights(options.preset_name, *options.models).preset);
-    layers.back().source = "preset " + options.preset_name;
+  const auto add = [&](PresetLayer layer, const std::string& fallback) {
+    if (layer.source.empty()) layer.source = fallback;
+    layers.push_back(std::move(layer));
+  };
+  // Weights by their name, below the fields that stand beside it.
+  const auto add_named = [&](const std::string& name, const std::string& source) {
+    if (name.empty()) return;
+    layers.push_back(published_preset(named_weights(name, source, *options.models), model.from_weights));
+    layers.back().source = source == "preset" ? "preset " + name : source + ", preset " + name;
+  };
+  add(options.preset, "command line");
+  add_named(options.preset_name, "preset");
+  add(sidecar.preset, "sidecar");
+  add_named(sidecar.preset_name, layers.back().source);
+  for (const ModelFacts& facts : model.stated) {
+    add(facts.preset, "model file");
+    add_named(facts.preset_name, layers.back().source);
   }
-  layers.push_back(sidecar.preset);
-  if (layers.back().source.empty()) layers.back().source = "sidecar";
-  if (!sidecar.preset_name.empty()) {
-    const std::string source = layers.back().source;
-    layers.push_back(named_weights(sidecar.preset_name, *options.models).preset);
-    layers.back().source = source + ", preset " + sidecar.preset_name;
-  }
-  layers.push_back(model.file_preset);
-  if (layers.back().source.empty()) layers.back().source = "model file";
-  if (published != nullptr) layers.push_back(published->preset);
-  layers.push_back(model.assumed_preset);
-  if (layers.back().source.empty()) layers.back().source = model.architecture + " default";
+  add(model.file_preset, "model file");
+  if (published != nullptr) layers.push_back(published_preset(*published, model.from_weights));
+  add(model.assumed_preset, model.architecture + " default");
   layers.back().assumed = true;
   model.preset = resolve_preset(layers);
 }

@@ -13,7 +13,6 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::size_t kMaxBytes = 16U << 20U;
 constexpr int kMaxSide = 16384;  // pixels
 constexpr std::int64_t kMaxDimension = 1 << 24;
 constexpr std::size_t kMaxInputs = 64;  // of native code, and dimensions of one
@@ -23,10 +22,10 @@ constexpr std::size_t kMaxInputs = 64;  // of native code, and dimensions of one
 }
 
 Json parse_object(std::string_view text, const std::string& source) {
-  if (text.size() > kMaxBytes) {
+  if (text.size() > kMaxSidecarBytes) {
     throw Error(ErrorCode::limit_exceeded, source, "holds " + human_bytes(text.size()) + ", at most 16 MiB are read");
   }
-  // The depth is bounded before the parser, which recurses, gets to see it.
+  // Nothing that is read here is deep; text that is gets refused before a tree is made of it.
   int depth = 0;
   bool quoted = false;
   for (std::size_t i = 0; i < text.size(); ++i) {

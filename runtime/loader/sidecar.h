@@ -1,6 +1,7 @@
 // What a model's author wrote down beside or inside the model file: labels, preset, task.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -26,6 +27,8 @@ struct ModelFacts {
   std::string architecture;  // a variant's name, or empty
   std::optional<NativeFacts> native;
 };
+
+inline constexpr std::size_t kMaxSidecarBytes = 16U << 20U;  // also of the same text inside a file
 
 // MODELFILE.ptrun.json of the model file `path`; empty where there is none. Defined in loader.cpp. Throws Error.
 ModelFacts read_sidecar(const std::string& path);

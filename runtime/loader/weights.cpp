@@ -3,12 +3,10 @@
 
 #include <algorithm>
 
-#include "archive/inspect_archive.h"
 #include "archive/weight_table.h"
 #include "core/text.h"
 #include "graph/builder_impl.h"
 #include "graph/tensor_reader.h"
-#include "loader/export_lines.h"
 #include "loader/file_facts.h"
 #include "loader/loader.h"
 #include "loader/network_facts.h"
@@ -17,11 +15,6 @@
 
 namespace ptrun {
 namespace {
-
-struct Recognised {
-  const Architecture* architecture = nullptr;
-  ArchitectureMatch match;
-};
 
 std::string known_families(const ModelTables& tables) {
   std::vector<std::string> names;
@@ -84,9 +77,25 @@ constexpr const char* kExportHint =
                   ") of no network that ptrun knows (" + known_families(tables) + "); " + kExportHint);
 }
 
-// --arch: the family is given; the weights must be its, and the variant's.
-Recognised forced(const LoadRequest& request, const WeightTable& table) {
-  const std::string& name = request.options.architecture;
+// A family that somebody gave, and how to take it back.
+struct Wish {
+  std::string architecture;
+  std::string subject;  // what gives it
+  std::string undo;
+};
+
+Wish wish_of(const LoadRequest& request, const ModelFacts& inside) {
+  if (!request.options.architecture.empty()) return {request.options.architecture, "architecture", "leave --arch out"};
+  for (const ModelFacts* facts : {&request.sidecar, &inside}) {
+    if (facts->architecture.empty()) continue;
+    return {facts->architecture, facts->preset.source, "remove \"architecture\" from " + facts->preset.source};
+  }
+  return {};
+}
+
+// The weights must be the family's, and the variant's.
+Recognised forced(const LoadRequest& request, const Wish& wish, const WeightTable& table) {
+  const std::string& name = wish.architecture;
   std::vector<std::string> known;
   for (const Architecture& architecture : request.options.models->architectures) {
     const auto& variants = architecture.variants;
@@ -97,54 +106,19 @@ Recognised forced(const LoadRequest& request, const WeightTable& table) {
       const WeightDifferences found = compare(table, architecture);
       throw Error(ErrorCode::bad_model, request.source->name(),
                   "its weights are not those of " + name +
-                      (found.empty() ? std::string(": the structure is another") : ": " + describe(found)) +
-                      "; leave --arch out to have the network recognised");
+                      (found.empty() ? std::string(": the structure is another") : ": " + describe(found)) + "; " +
+                      wish.undo + " to have the network recognised");
     }
     if (match->name != name && name != architecture.family) {
       throw Error(ErrorCode::bad_model, request.source->name(),
-                  "its weights are those of " + match->name + ", not of " + name + "; leave --arch out");
+                  "its weights are those of " + match->name + ", not of " + name + "; " + wish.undo);
     }
     return {&architecture, *match};
   }
   const std::string near = nearest_match(name, known);
-  throw Error(ErrorCode::invalid_argument, "architecture " + printable(name),
-              "is not known" + (near.empty() ? std::string() : "; did you mean " + near + "?") +
-                  "; known: " + join_some(known, known.size()));
-}
-
-Recognised recognise(const LoadRequest& request, const WeightTable& table) {
-  if (!request.options.architecture.empty()) return forced(request, table);
-  const Weights weights(table);
-  for (const Architecture& architecture : request.options.models->architectures) {
-    if (auto match = architecture.recognise(weights)) return {&architecture, std::move(*match)};
-  }
-  fail_unknown(request, table);
-}
-
-// The family that computes exactly what the pickled class does, when it recognises the weights as well.
-std::optional<Recognised> same_class(const LoadRequest& request, const archive::FoundWeights& found) {
-  const Weights weights(found.table);
-  for (const Architecture& family : request.options.models->architectures) {
-    const auto& classes = family.module_classes;
-    if (std::find(classes.begin(), classes.end(), found.module_class) == classes.end()) continue;
-    if (auto match = family.recognise(weights)) return Recognised{&family, std::move(*match)};
-  }
-  return std::nullopt;
-}
-
-// A pickled module's forward function is Python code outside the file. The rules of the classes in its tree come
-// first: they see what was changed by hand (another head, another activation), names and shapes do not.
-bool load_by_rules(const LoadRequest& request, const std::shared_ptr<const archive::TensorFile>& file,
-                   const archive::FoundWeights& found, Model::Impl& model) {
-  try {
-    load_pickled_module(request, file, found, model);
-    return true;
-  } catch (const Error& error) {
-    if (error.code() != ErrorCode::unsupported) throw;
-    if (same_class(request, found)) return false;
-    const ExportRequest line{request.source->name(), found.module_class, found.where, true};
-    throw Error(error.code(), error.subject(), error.problem() + "; " + export_line(line));
-  }
+  throw Error(ErrorCode::invalid_argument, wish.subject,
+              printable(name) + " was found, expected a network's name, see: ptrun models" +
+                  (near.empty() ? std::string() : "; did you mean " + near + "?"));
 }
 
 }  // namespace
@@ -152,10 +126,16 @@ bool load_by_rules(const LoadRequest& request, const std::shared_ptr<const archi
 void load_weights(const LoadRequest& request, Model::Impl& model) {
   const auto file = archive::TensorFile::open(request.source, request.kind);
   const archive::FoundWeights found = archive::find_weights(*file);
-  const bool by_rules = found.whole_module && request.options.architecture.empty();
-  if (by_rules && load_by_rules(request, file, found, model)) return;
-  const Recognised recognised = by_rules ? *same_class(request, found) : recognise(request, found.table);
-  const Architecture& architecture = *recognised.architecture;
+  ModelFacts inside = read_file_facts(*file, found);
+  const Wish wish = wish_of(request, inside);
+  if (found.whole_module && wish.architecture.empty()) {
+    return load_pickled_module(request, file, found, std::move(inside), model);
+  }
+  std::optional<Recognised> recognised;
+  recognised = wish.architecture.empty() ? recognise(*request.options.models, found.table, request.config.architecture)
+                                         : forced(request, wish, found.table);
+  if (!recognised) fail_unknown(request, found.table);
+  const Architecture& architecture = *recognised->architecture;
 
   TensorReader reader(file, request.options.constant_memory_limit);
   GraphBuilder builder =
@@ -164,18 +144,18 @@ void load_weights(const LoadRequest& request, Model::Impl& model) {
   const WeightDifferences found_differences = differences(builder);
   if (!found_differences.empty()) {
     throw Error(ErrorCode::bad_model, request.source->name(),
-                "its weights look like " + recognised.match.name + " (family " + std::string(architecture.family) +
+                "its weights look like " + recognised->match.name + " (family " + std::string(architecture.family) +
                     "), but there are " + describe(found_differences) + "; " + kExportHint);
   }
   model.module = finish(builder);
   if (request.kind == archive::Kind::torch_save_zip || request.kind == archive::Kind::torch_save_legacy) {
     model.kind = found.whole_module ? "pickled_module" : found.where.empty() ? "state_dict" : "checkpoint";
   }
-  fill_network_facts(architecture, recognised.match, *request.options.models, model);
+  fill_network_facts(architecture, recognised->match, *request.options.models, request.config.architecture, model);
   if (found.whole_module) model.same_keys.clear();  // the class is written in the file
   model.parameters = found.table.parameters();
-  apply_facts(read_file_facts(*file, found), model);
-  model.notes = found.notes;
+  apply_facts(std::move(inside), model);
+  model.notes.insert(model.notes.end(), found.notes.begin(), found.notes.end());
 }
 
 }  // namespace ptrun

@@ -78,6 +78,19 @@ TEST_F(UsageTest, PresetErrorsNameTheOption) {
   EXPECT_THAT(run({"predict", "--help"}).out, testing::Not(HasSubstr("tensor or")));
 }
 
+TEST_F(UsageTest, NamesThatAreNotKnownAreAnsweredWithTheirOption) {
+  const std::string cat = kPhotos + "/cat.jpg";
+  expect_refused(predict({cat, "--task", "clasify"}), 2, "--task: clasify was found, expected a task, one of classify");
+  expect_refused(predict({cat, "--task", "clasify"}), 2, "did you mean classify?");
+  expect_refused(predict({cat, "--arch", "resnet5O"}), 2, "--arch: resnet5O was found");
+  expect_refused(predict({cat, "--format", "jsnl"}), 2, "--format: jsnl was found");
+  const Finished preset = predict({cat, "--preset", "resnet50"});
+  expect_refused(preset, 2, "--preset: resnet50 was found");
+  EXPECT_THAT(preset.err, HasSubstr("did you mean one of torchvision/ResNet50_Weights.IMAGENET1K_V1"));
+  EXPECT_LT(preset.err.size(), 2000U);
+  EXPECT_THAT(predict({cat, "--max-image-pixels", "9"}).out, HasSubstr("--max-image-pixels"));
+}
+
 // Help and wrong usage must not wait for LibTorch: without its module the program still answers them.
 TEST_F(UsageTest, HelpAndUsageNeedNoEngine) {
   const fs::path alone = root_ / "ptrun";

@@ -2,9 +2,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+
 #include "golden/torchscript_golden.h"
 #include "ptrun/error.h"
+#include "ptrun/inspect.h"
 #include "ptrun/models.h"
+#include "support/scratch.h"
 
 namespace ptrun::test {
 namespace {
@@ -82,7 +87,11 @@ LoadOptions options() {
 class Modules : public ::testing::TestWithParam<GoldenCase> {};
 
 TEST_P(Modules, EqualPython) {
-  const Comparison result = compare(kFolder, GetParam().expected, kTolerance, options());
+  const auto& sizes = GetParam().expected.at("runs")[0].at("sizes");
+  LoadOptions with = options();
+  with.preset.input_height = sizes[1].get<int>();
+  with.preset.input_width = sizes[2].get<int>();
+  const Comparison result = compare(kFolder, GetParam().expected, kTolerance, with);
   for (const std::string& wrong : result.wrong) ADD_FAILURE() << result.file << ": " << wrong;
   EXPECT_GT(result.elements, 0U);
 }
@@ -113,6 +122,41 @@ TEST(ModuleErrors, UnknownClassesAreListedWithTheirPlacesAndTheWayOut) {
 
 TEST(ModuleErrors, HooksAreNotSilentlyLeftOut) {
   EXPECT_THAT(error_of("hooked.pt").what(), HasSubstr("Conv2d at 0 has a forward hook ("));
+}
+
+// The root's class and the names of its tensors are torchvision's; what it computes is not.
+TEST(ModuleErrors, ChangedNetworksAreNotTakenForTheirClass) {
+  EXPECT_THAT(error_of("resnet_strange.pt").what(),
+              AllOf(HasSubstr("modules_net.Strange at layer2.0.relu"), HasSubstr("torch.jit.trace(")));
+  EXPECT_THAT(error_of("resnet_hooked.pt").what(), HasSubstr("Sequential at layer2 has a forward hook ("));
+  InspectOptions with;
+  with.models = &tables();
+  for (const char* file : {"resnet_strange.pt", "resnet_hooked.pt"}) {
+    EXPECT_FALSE(inspect(kFolder + "/" + file, with).runnable) << file;
+  }
+}
+
+TEST(ModuleFacts, ASizeThatTheLayersFixIsThePreset) {
+  for (const auto& [file, side] : {std::pair{"vit.pt", 12}, std::pair{"maxvit.pt", 32}}) {
+    LoadOptions with;
+    with.models = &tables();
+    const Model model = load_model(kFolder + "/" + file, with);
+    EXPECT_EQ(model.preset().values.input_height, side) << file;
+    EXPECT_EQ(model.preset().values.input_width, side) << file;
+    EXPECT_FALSE(model.preset().origins.at("input_height").assumed) << file;
+    EXPECT_THAT(model.preset().origins.at("input_height").source, HasSubstr("inside the file")) << file;
+  }
+}
+
+TEST(ModuleFacts, TheSidecarsSizeIsTriedFirst) {
+  const std::string path = scratch_path("legacy.pt").string();
+  std::filesystem::copy_file(kFolder + "/legacy.pt", path, std::filesystem::copy_options::overwrite_existing);
+  std::ofstream(path + ".ptrun.json") << R"({"input_size": "6x7"})";
+  LoadOptions with;
+  with.models = &tables();
+  EXPECT_EQ(load_model(path, with).preset().values.input_width, 7);
+  std::filesystem::remove(path + ".ptrun.json");
+  std::filesystem::remove(path);
 }
 
 TEST(ModuleErrors, NormsOverTheBatchAreRefused) {

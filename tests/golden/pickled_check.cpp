@@ -29,11 +29,11 @@ std::string read_file(const std::string& path) {
 at::Tensor read_tensor(const std::string& folder, const json& spec) {
   std::string bytes = read_file(folder + "/" + spec.at("data").get<std::string>());
   const auto shape = spec.at("shape").get<std::vector<std::int64_t>>();
-  at::Tensor tensor = at::from_blob(bytes.data(), shape, at::kFloat).clone();
+  const at::Tensor tensor = at::from_blob(bytes.data(), shape, at::kFloat);
   if (static_cast<std::size_t>(tensor.numel()) * sizeof(float) != bytes.size()) {
     throw std::runtime_error(spec.at("data").get<std::string>() + " has another size than its shape");
   }
-  return tensor;
+  return tensor.clone();
 }
 
 std::vector<at::Tensor> tensors_of(const c10::IValue& value) {

@@ -2,6 +2,7 @@
 // builtin_models() as it is, or a copy with rows of its own.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -35,13 +36,16 @@ struct Architecture {
   std::optional<ArchitectureMatch> (*recognise)(const Weights& weights);
   // Writes the graph of the network for x [N, 3, H, W] float32 and returns the logits [N, classes].
   Value (*build)(GraphBuilder& graph, const Weights& weights, Value x);
-  // Python classes of pickled modules that compute exactly this: "torchvision.models.resnet.ResNet".
+  // Python classes of whole networks of this family: "torchvision.models.resnet.ResNet".
   std::vector<std::string_view> module_classes;
   // The last guess, marked assumed, for a variant without published weights.
   PresetLayer assumed_preset;
   // Other networks with the same names and shapes, which compute something else; said for weights that are not among
   // the published ones. Empty: none known.
   std::string_view same_keys = {};
+  // Networks that compute something else than an earlier or later family of the same names and shapes: taken only where
+  // a variant's name is given, by --arch or by the config.json beside the weights.
+  bool by_name = false;
 };
 
 // Published weights: which preset and labels belong to the exact file.
@@ -52,7 +56,11 @@ struct PublishedWeights {
   std::uint64_t file_size = 0;    // bytes, 0 when unknown; a file of another size is not hashed
   std::string_view labels;        // name of a label set, for example "imagenet1k"; empty: not known
   std::string_view architecture;  // the variant's name, "mobilenet_v2"
-  PresetLayer preset;
+  PresetLayer preset;             // of the network as its library builds it
+  // In place of the preset's for the network that `architecture` builds, where the library's transforms its input first
+  // (torchvision's transform_input) and the file of weights does not say so.
+  std::optional<std::array<double, 3>> built_mean = {};
+  std::optional<std::array<double, 3>> built_std = {};
 };
 
 struct LabelSet {

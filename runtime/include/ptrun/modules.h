@@ -23,7 +23,6 @@
 
 #include "ptrun/export.h"
 #include "ptrun/graph.h"
-#include "ptrun/labels.h"
 #include "ptrun/prediction.h"
 #include "ptrun/preset.h"
 
@@ -143,12 +142,10 @@ struct Values {
 
 // What rules find out about the whole model on their way; empty members leave the choice to the loader.
 struct ModuleFacts {
-  std::optional<Task> task;    // else classify for one output [N, K], tensors for others
-  std::string architecture;    // "yolov8n"
-  Labels labels;               // what the file itself says
-  PresetLayer file_preset;     // the same
-  PresetLayer assumed_preset;  // what most files of its kind use
-  std::vector<std::string> notes;
+  std::optional<Task> task;                    // else classify for one output [N, K], tensors for others
+  std::string architecture;                    // "yolov8n"
+  PresetLayer file_preset;                     // what the file itself says
+  PresetLayer assumed_preset;                  // what most files of its kind use
   std::optional<std::int64_t> input_channels;  // else tried: what the first layer takes, then 3, 1, 4
   std::optional<int> trial_size;               // pixels; a height and width that fit, small, for the loader's trial run
 };

@@ -22,7 +22,7 @@ using Write = std::function<void(PickleBytes&)>;
 
 // An object of `name` with its attributes set by BUILD.
 struct ModuleText {
-  std::string package;
+  std::string package;  // below torch.nn.modules, or with all its dots
   std::string name;
   Write parameters = [](PickleBytes&) {};
   Write children = [](PickleBytes&) {};
@@ -37,7 +37,8 @@ void dict(PickleBytes& out, const Write& entries) {
 }
 
 void write(PickleBytes& out, const ModuleText& module) {
-  out.global("torch.nn.modules." + module.package, module.name).raw(")\x81").raw(module.put);
+  const bool whole = module.package.find('.') != std::string::npos;
+  out.global((whole ? "" : "torch.nn.modules.") + module.package, module.name).raw(")\x81").raw(module.put);
   dict(out, [&](PickleBytes& state) {
     state.text("_parameters");
     dict(state, module.parameters);
@@ -205,6 +206,52 @@ TEST_F(PickledModuleTest, ChildrenAndWeightsThatAreMissingOrSomethingElse) {
   expect(beside_linear(linear({2, 3, 1})), ErrorCode::bad_model, "'weight' of 3 dimensions, expected 2");
   expect(beside_linear({"activation", "PReLU", [](PickleBytes& p) { p.text("weight").text("none"); }}),
          ErrorCode::bad_model, "PReLU at second has no tensor 'weight'");
+}
+
+// Each layer takes what the one before gave 64 times.
+TEST_F(PickledModuleTest, ListsOfTensorsThatMultiply) {
+  PickleBytes out;
+  const auto from = [](const std::vector<std::int64_t>& layers) {
+    return [layers](PickleBytes& to) { to.text("f").integers(layers).text("i").integer(0); };
+  };
+  write(out, {"ultralytics.nn.tasks", "DetectionModel",
+              [](PickleBytes& parameters) {
+                weight(parameters, {2, 3});
+              },
+              [&](PickleBytes& children) {
+                children.text("model");
+                write(
+                    children,
+                    {"container", "Sequential", [](PickleBytes&) {},
+                     [&](PickleBytes& layers) {
+                       for (int i = 0; i < 5; ++i) {
+                         layers.text(std::to_string(i));
+                         const auto sources = std::vector<std::int64_t>(i == 0 ? 1 : 64, -1);
+                         write(layers, {"linear", "Identity", [](PickleBytes&) {}, [](PickleBytes&) {}, from(sources)});
+                       }
+                     }});
+              }});
+  expect(out.stop(), ErrorCode::bad_model, "takes more than 4096 tensors");
+}
+
+TEST_F(PickledModuleTest, PartsOfChannelsThatOverflow) {
+  for (const std::int64_t size : {INT64_MAX, std::int64_t{1} << 21U, std::int64_t{0}}) {
+    PickleBytes out;
+    write(out, {"ultralytics.nn.modules.block", "CBLinear", [](PickleBytes&) {},
+                [](PickleBytes& children) {
+                  children.text("conv");
+                  write(
+                      children, conv([](PickleBytes& to) {
+                        to.text("kernel_size").integers({2, 2}).text("stride").integers({1, 1});
+                        to.text("padding").integers({0, 0}).text("dilation").integers({1, 1}).text("groups").integer(1);
+                        to.text("padding_mode").text("zeros");
+                      }));
+                },
+                [size](PickleBytes& to) {
+                  to.text("c2s").integers({1, size});
+                }});
+    expect(out.stop(), ErrorCode::bad_model, "parts of impossible sizes");
+  }
 }
 
 TEST_F(PickledModuleTest, ModulesThatDoNotFitTogether) {

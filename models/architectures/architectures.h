@@ -23,6 +23,13 @@ Architecture resnet_family();
 Architecture shufflenet_v2_family();
 Architecture squeezenet_family();
 Architecture swin_family();
+Architecture timm_convnext_family();
+Architecture timm_efficientnet_family();
+Architecture timm_efficientnet_twin_family();
+Architecture timm_mobilenet_v2_family();
+Architecture timm_mobilenet_v3_family();
+Architecture timm_tf_mobilenet_v3_family();
+Architecture timm_vit_family();
 Architecture vgg_family();
 Architecture vit_family();
 

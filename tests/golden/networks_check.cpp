@@ -25,7 +25,7 @@ struct Tally {
 bool check(const fs::path& path, double tolerance, std::map<std::string, Tally>& families) {
   const auto network = read_network(path);
   const ptrun::WeightTable table = table_of(network);
-  const auto found = recognise_all(table);
+  const auto found = recognise_all(table, network.at("architecture"));
   std::string names;
   for (const auto& [architecture, match] : found) names += (names.empty() ? "" : ", ") + match.name;
   if (found.size() != 1 || found[0].second.name != network.at("architecture")) {

@@ -53,10 +53,14 @@ TensorProvider by_name() {
   return [](const WeightTable::Entry& entry) { return named_values(entry.name, entry.shape); };
 }
 
-std::vector<std::pair<const Architecture*, ArchitectureMatch>> recognise_all(const WeightTable& table) {
+std::vector<std::pair<const Architecture*, ArchitectureMatch>> recognise_all(const WeightTable& table,
+                                                                             const std::string& said) {
   std::vector<std::pair<const Architecture*, ArchitectureMatch>> found;
   for (const Architecture& architecture : builtin_models().architectures) {
-    if (auto match = architecture.recognise(Weights(table))) found.emplace_back(&architecture, std::move(*match));
+    auto match = architecture.recognise(Weights(table));
+    if (!match || (architecture.by_name && match->name != said)) continue;
+    if (architecture.by_name && found.size() == 1) found.clear();  // its twin
+    found.emplace_back(&architecture, std::move(*match));
   }
   return found;
 }

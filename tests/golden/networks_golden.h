@@ -20,8 +20,9 @@ WeightTable table_of(const nlohmann::json& network);
 // Values of each weight from its name.
 TensorProvider by_name();
 
-// Every family that takes the weights, in the order of the table.
-std::vector<std::pair<const Architecture*, ArchitectureMatch>> recognise_all(const WeightTable& table);
+// Every family that takes the weights, in the order of the table; the one called `said` in place of its twin.
+std::vector<std::pair<const Architecture*, ArchitectureMatch>> recognise_all(const WeightTable& table,
+                                                                             const std::string& said = {});
 
 struct BuiltNetwork {
   WeightDifferences differences;

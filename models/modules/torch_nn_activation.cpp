@@ -1,5 +1,5 @@
-// torch/nn/modules/activation.py. An activation that works in place gives the same numbers as one that does not where
-// its input is not used again, which holds for every network whose gradients can be computed.
+// torch/nn/modules/activation.py. One that works in place changes its input too, which no rule follows: no published
+// network uses that input again.
 #include "modules/modules.h"
 #include "modules/rule_tools.h"
 

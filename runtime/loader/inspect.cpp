@@ -168,8 +168,8 @@ class Inspector {
           found_.path + ".ptrun.json that says its inputs. A file of torch.export.save needs no such trust.";
       return;
     }
-    found_.explanation += "This version of ptrun recognises it but does not run it.\n" +
-                          export_lines({found_.path, "", "", false, archive_.kind == archive::Kind::exported_program});
+    found_.explanation +=
+        "This version of ptrun recognises it but does not run it.\n" + export_lines({found_.path, "", "", false});
   }
 
   void add_extra_files(const archive::ZipArchive& zip) {

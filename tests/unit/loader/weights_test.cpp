@@ -166,7 +166,8 @@ TEST(LoadWeights, HashTagInTheNameGivesThePublishedPreset) {
   EXPECT_THAT(renamed.notes(), Contains(HasSubstr("its content is another")));
 }
 
-// torchvision's GoogLeNet goes from ImageNet's mean to 0.5 itself; the network that is built from weights leaves it out.
+// torchvision's GoogLeNet goes from ImageNet's mean to 0.5 itself; the network that is built from weights leaves it
+// out.
 TEST(LoadWeights, AnInputTransformIsInThePresetOnlyWhereTheNetworkLacksIt) {
   LoadOptions options;
   options.preset_name = "torchvision/GoogLeNet_Weights.IMAGENET1K_V1";

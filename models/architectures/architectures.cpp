@@ -22,6 +22,7 @@ std::vector<Architecture> architectures() {
       inception_v3_family(),
       maxvit_family(),
       timm_vit_family(),
+      timm_resnet_family(),
       timm_convnext_family(),
       timm_mobilenet_v3_family(),
       timm_mobilenet_v2_family(),

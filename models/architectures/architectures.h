@@ -28,6 +28,7 @@ Architecture timm_efficientnet_family();
 Architecture timm_efficientnet_twin_family();
 Architecture timm_mobilenet_v2_family();
 Architecture timm_mobilenet_v3_family();
+Architecture timm_resnet_family();
 Architecture timm_tf_mobilenet_v3_family();
 Architecture timm_vit_family();
 Architecture vgg_family();

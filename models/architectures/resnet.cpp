@@ -39,6 +39,8 @@ std::optional<ArchitectureMatch> recognise(const Weights& w) {
   // A 3x3 stem (CIFAR) has another stride and no pooling: not this network.
   if (!stem || stem->size() != 4 || (*stem)[2] != 7 || (*stem)[3] != 7) return std::nullopt;
   if (!head || head->size() != 2 || !w.has("bn1.running_mean") || w.has("layer5")) return std::nullopt;
+  // timm_resnet.cpp's: squeeze and excitation, or a mean before the shortcut's convolution.
+  if (w.has("layer1.0.se") || is_conv(w, "layer2.0.downsample.1.weight", 1)) return std::nullopt;
 
   Variant found{kOther, w.has("layer1.0.conv3.weight"), {}, 1, 64};
   for (std::size_t stage = 1; stage <= 4; ++stage) {

@@ -63,7 +63,8 @@ INSTANTIATE_TEST_SUITE_P(
                       "timm_tf_mobilenetv3_small_075", "timm_efficientnet_b0", "timm_tf_efficientnet_b1_10",
                       "timm_tf_efficientnetv2_b0", "timm_efficientnetv2_rw_t", "timm_vit_tiny_patch16_48",
                       "timm_deit3_small_patch16_48", "timm_convnext_atto", "timm_convnext_tiny_10",
-                      "timm_convnextv2_nano"),
+                      "timm_convnextv2_nano", "timm_resnet10t", "timm_resnet50d", "timm_seresnext26d_10",
+                      "timm_seresnet50"),
     [](const auto& variant) { return std::string(variant.param); });
 
 // The comparison is able to fail: one batch norm's mean moved.
@@ -173,7 +174,9 @@ TEST(Networks, DamagedNamesAreNoticed) {
                            "timm_vit_tiny_patch16_48",
                            "timm_deit3_small_patch16_48",
                            "timm_convnext_tiny_10",
-                           "timm_convnextv2_nano"}) {
+                           "timm_convnextv2_nano",
+                           "timm_resnet50d",
+                           "timm_seresnext26d_10"}) {
     const WeightTable table = table_of(network_named(name));
     const std::size_t count = table.entries().size();
     // Some of hundreds, in a step that meets every kind of tensor.

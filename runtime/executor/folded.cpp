@@ -17,11 +17,22 @@ namespace {
 
 class ChannelsLastPlan : public Plan {
  public:
-  ChannelsLastPlan(const Folded& folded, const std::shared_ptr<torch::jit::Graph>& graph, c10::ScalarType type)
-      : owner_(folded.owner), type_(type), program_(graph) {}
+  ChannelsLastPlan(const Folded& folded, const std::shared_ptr<torch::jit::Graph>& graph, c10::ScalarType type,
+                   const std::vector<c10::IValue>& only)
+      : owner_(folded.owner), type_(type), program_(graph) {
+    for (const c10::IValue& input : only) {
+      only_.push_back(input.toTensor().sizes().vec());
+      only_types_.push_back(input.toTensor().scalar_type());
+    }
+  }
 
   c10::IValue run(std::vector<c10::IValue> inputs) const override {
     const c10::InferenceMode guard;
+    for (std::size_t i = 0; i < only_.size(); ++i) {
+      TORCH_CHECK(inputs.size() == only_.size() && inputs[i].isTensor() && inputs[i].toTensor().sizes() == only_[i] &&
+                      inputs[i].toTensor().scalar_type() == only_types_[i],
+                  "the plan was made for inputs of another shape or type");
+    }
     return map_tensors(program_.run(channels_last(std::move(inputs), type_)), [this](const at::Tensor& tensor) {
       if (!tensor.defined()) return tensor;
       return (type_ != at::kFloat && tensor.scalar_type() == type_ ? tensor.to(at::kFloat) : tensor).contiguous();
@@ -31,6 +42,8 @@ class ChannelsLastPlan : public Plan {
  private:
   std::shared_ptr<const void> owner_;
   c10::ScalarType type_;
+  std::vector<std::vector<std::int64_t>> only_;
+  std::vector<c10::ScalarType> only_types_;
   jit::Program program_;
 };
 
@@ -82,8 +95,8 @@ std::vector<c10::IValue> channels_last(std::vector<c10::IValue> inputs, c10::Sca
 }
 
 std::unique_ptr<Plan> channels_last_plan(const Folded& folded, const std::shared_ptr<torch::jit::Graph>& graph,
-                                         c10::ScalarType type) {
-  return std::make_unique<ChannelsLastPlan>(folded, graph, type);
+                                         c10::ScalarType type, const std::vector<c10::IValue>& only) {
+  return std::make_unique<ChannelsLastPlan>(folded, graph, type, only);
 }
 
 }  // namespace ptrun

@@ -31,7 +31,8 @@ std::vector<c10::IValue> channels_last(std::vector<c10::IValue> inputs, c10::Sca
 
 // Runs `graph` on inputs whose channels lie side by side, floating ones in `type`; results are float32 where they are
 // of `type`, and contiguous.
+// With `only`, inputs of other sizes than these throw before the graph sees them.
 std::unique_ptr<Plan> channels_last_plan(const Folded& folded, const std::shared_ptr<torch::jit::Graph>& graph,
-                                         c10::ScalarType type);
+                                         c10::ScalarType type, const std::vector<c10::IValue>& only = {});
 
 }  // namespace ptrun

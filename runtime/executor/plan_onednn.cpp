@@ -3,6 +3,7 @@
 #include <c10/core/InferenceMode.h>
 
 #include "executor/folded.h"
+#include "graph/drop_guards.h"
 #include "graph/onednn_graph.h"
 
 namespace ptrun {
@@ -13,7 +14,9 @@ std::unique_ptr<Plan> make(const Module& module, const PlanRequest& request, c10
   const c10::InferenceMode guard;
   const Folded folded = folded_copy(module, request, type);
   if (!jit::may_fuse(*folded.graph, folded.shapes)) return nullptr;
-  return channels_last_plan(folded, jit::fuse(folded.graph, channels_last(request.example, type)), type);
+  const auto fused = jit::fuse(folded.graph, channels_last(request.example, type));
+  const bool one_shape = jit::drop_guards(fused);
+  return channels_last_plan(folded, fused, type, one_shape ? request.example : std::vector<c10::IValue>());
 }
 
 }  // namespace

@@ -171,7 +171,7 @@ class Comparison {
         return result;
       }
       result.apart = difference(expected_, plan->run(trial_.request.example));
-      if (result.apart > tolerance(kind.precision)) {
+      if (result.apart > trial_.leeway * tolerance(kind.precision)) {
         say(LogLevel::info, name + " is not used: its numbers differ from " + trial_.reference_kind.name + "'s by " +
                                 shown(result.apart, "%.2g") + " of their range");
         return result;

@@ -21,6 +21,7 @@ struct Trial {
   // Measured times vary by a few hundredths; plans take 0.3 to 0.7.
   double limit = 0.85;
   double enough = 0.7;
+  double leeway = 1;                           // factor on tolerance()
   const std::atomic<bool>* stopped = nullptr;  // once true, nothing more is tried
   static constexpr double kAnyTime = 1e300;
 };

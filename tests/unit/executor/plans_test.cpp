@@ -252,9 +252,17 @@ TEST(TrialPlans, OddModelsGiveTheNumbersOfPlainOrAreDeclined) {
       if (any_batch) {
         EXPECT_LT(difference(plain->run({larger}), any_batch->run({larger})), most) << odd.name;
       }
-      if (odd.one_shape) continue;
+      // A plan of one shape says so, and never runs past the ends of its kernels' memory.
       const at::Tensor other = example_batch({3, 3, odd.height + 2, odd.width + 5});
-      EXPECT_LT(difference(plain->run({other}), plan->run({other})), most) << odd.name << ", " << kind->name;
+      try {
+        const c10::IValue found = plan->run({other});
+        if (!odd.one_shape) {
+          EXPECT_LT(difference(plain->run({other}), found), most) << odd.name << ", " << kind->name;
+        }
+      } catch (const std::exception& error) {
+        EXPECT_THAT(error.what(), ::testing::HasSubstr("made for inputs of another shape")) << odd.name;
+        EXPECT_THAT(kind->name, ::testing::HasSubstr("onednn"));
+      }
     }
   }
 }

@@ -16,15 +16,20 @@ std::filesystem::path own_folder() {
   return std::filesystem::path(place.dli_fname).parent_path();
 }
 
-}  // namespace
+// AddressSanitizer has to come first in every module.
+#if defined(__SANITIZE_ADDRESS__)
+constexpr int kOwnFirst = 0;
+#else
+constexpr int kOwnFirst = RTLD_DEEPBIND;
+#endif
 
-void* module_symbol(const std::string& file_name, const char* symbol) {
+void* open_symbol(const std::string& file_name, const char* symbol, int flags) {
   const std::filesystem::path folder = own_folder();
   // Programs lie in bin/ beside lib/, in a build folder as after an install.
   for (const std::filesystem::path& path : {folder / file_name, folder / ".." / "lib" / file_name}) {
     std::error_code ignored;
     if (!std::filesystem::exists(path, ignored)) continue;
-    void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+    void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL | flags);
     const char* reason = handle == nullptr ? dlerror() : nullptr;
     void* found = handle == nullptr ? nullptr : dlsym(handle, symbol);
     if (found != nullptr) return found;
@@ -36,6 +41,14 @@ void* module_symbol(const std::string& file_name, const char* symbol) {
   throw Error(
       ErrorCode::unsupported, file_name,
       "the module was not found in " + folder.string() + " or ../lib; this ptrun was built or installed without it");
+}
+
+}  // namespace
+
+void* module_symbol(const std::string& file_name, const char* symbol) { return open_symbol(file_name, symbol, 0); }
+
+void* own_module_symbol(const std::string& file_name, const char* symbol) {
+  return open_symbol(file_name, symbol, kOwnFirst);
 }
 
 }  // namespace ptrun

@@ -115,10 +115,11 @@ void resolve_labels(const LoadOptions& options, const ModelFacts& sidecar, const
                     Model::Impl& model) {
   const std::int64_t classes = classes_of(model.signature);
   const auto fits = [&](std::size_t count) { return classes < 0 || static_cast<std::int64_t>(count) == classes; };
-  if (!options.labels_file.empty()) {
-    Labels labels = read_labels(*open_labels(options.labels_file));
+  if (!options.labels.empty() || !options.labels_file.empty()) {
+    Labels labels = options.labels.empty() ? read_labels(*open_labels(options.labels_file))
+                                           : Labels{options.labels, "LoadOptions::labels"};
     if (!fits(labels.names.size())) {
-      throw Error(ErrorCode::invalid_argument, options.labels_file,
+      throw Error(ErrorCode::invalid_argument, options.labels.empty() ? options.labels_file : labels.source,
                   "holds " + std::to_string(labels.names.size()) + " labels, but the model has " +
                       std::to_string(classes) + " classes; give one label for each class, in the order of the outputs");
     }

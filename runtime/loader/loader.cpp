@@ -1,5 +1,7 @@
 #include "loader/loader.h"
 
+#include <malloc.h>
+
 #include <array>
 #include <filesystem>
 
@@ -7,8 +9,10 @@
 #include "loader/file_facts.h"
 #include "loader/labels.h"
 #include "loader/model_folder.h"
+#include "loader/one_libtorch.h"
 #include "loader/presets.h"
 #include "loader/sidecar.h"
+#include "loader/watched_source.h"
 #include "ptrun/error.h"
 
 namespace ptrun {
@@ -45,6 +49,15 @@ const LoaderRow& find_loader(const archive::ByteSource& source, archive::Kind ki
 // Names of all tasks, in the order of the enumeration.
 constexpr std::array kTasks = {Task::classify, Task::detect,  Task::segment, Task::keypoints,
                                Task::embed,    Task::restore, Task::tensors};
+
+// Weights are freed as many blocks, and what malloc keeps of them depends on what lies between: tell it to give back
+// what it can, so that a program that loads models again and again stays as small as after the first.
+void destroy(Model::Impl* model) {
+  constexpr std::int64_t kLargeModel = 1'000'000;  // parameters; a trim takes about a millisecond
+  const bool large = model->parameters >= kLargeModel;
+  delete model;
+  if (large) malloc_trim(0);
+}
 
 }  // namespace
 
@@ -95,18 +108,23 @@ Model load_model(const std::string& path, const LoadOptions& options) {
     throw Error(ErrorCode::invalid_argument, "LoadOptions::models",
                 "is null, expected tables such as builtin_models()");
   }
+  require_one_libtorch();
   const std::string file = find_model_file(path);
-  const auto source = archive::open_file(file);
+  const auto opened = archive::open_file(file);
+  const auto source = std::make_shared<WatchedSource>(opened, options);
+  const WatchEnd end(*source);
+  source->check();
   const archive::Kind kind = archive::detect(*source);
   const LoaderRow& row = find_loader(*source, kind);
   // Read before the weights: a mistake in it is told at once.
   const ModelFacts sidecar = read_sidecar(file);
   ModelFacts config = read_folder_config(file);
-  PublishedSearch published(source, *options.models);
-  auto model = std::make_shared<Model::Impl>();
+  PublishedSearch published(opened, *options.models);
+  const std::shared_ptr<Model::Impl> model(new Model::Impl, destroy);
   model->path = path;
   model->kind = archive::info(kind).word;
   row.load({source, kind, options, sidecar, config}, *model);
+  source->check();
   apply_facts(std::move(config), *model);
   const std::string& task = options.task.empty() ? sidecar.task : options.task;
   if (!task.empty()) model->task = parse_task(task, options.task.empty() ? sidecar.preset.source : "task");
@@ -115,10 +133,12 @@ Model load_model(const std::string& path, const LoadOptions& options) {
   if (weights == nullptr && !model->same_keys.empty()) model->notes.push_back(model->same_keys);
   resolve_model_preset(options, sidecar, weights, *model);
   resolve_labels(options, sidecar, weights, *model);
+  source->check();
+  source->finish();
   if (options.log) {
     for (const std::string& note : model->notes) options.log(LogLevel::warning, path + ": " + note);
   }
-  return Model(std::move(model));
+  return Model(model);
 }
 
 }  // namespace ptrun

@@ -84,13 +84,6 @@ void check_input_size(const Model& model) {
                   "; set --input-size");
 }
 
-Outcome cancelled_outcome() {
-  Outcome outcome;
-  outcome.failure = {Stage::read, "cancelled before it was started"};
-  outcome.cancelled = true;
-  return outcome;
-}
-
 }  // namespace
 
 std::vector<std::string> image_extensions() {
@@ -182,8 +175,22 @@ Predictor::Predictor(const Model& model, const PredictOptions& options)
 Predictor::~Predictor() = default;
 
 void Predictor::submit(Input input, Callback done) {
-  Request request{std::move(input), std::move(done)};
+  Request request{std::move(input), std::move(done), std::nullopt};
   if (!impl_->queue.push(request)) request.done(cancelled_outcome());
+}
+
+void Predictor::predict_async(Input input, Callback done, const Cancellation& cancellation) {
+  Request request{std::move(input), std::move(done), cancellation};
+  if (!impl_->queue.push(request)) request.done(cancelled_outcome());
+}
+
+std::future<Outcome> Predictor::predict_async(Input input, const Cancellation& cancellation) {
+  // A callback has to be copyable, a promise is not.
+  auto answer = std::make_shared<std::promise<Outcome>>();
+  std::future<Outcome> future = answer->get_future();
+  predict_async(
+      std::move(input), [answer](Outcome&& outcome) { answer->set_value(std::move(outcome)); }, cancellation);
+  return future;
 }
 
 Outcome Predictor::predict(const Input& input) {

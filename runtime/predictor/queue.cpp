@@ -4,6 +4,13 @@
 
 namespace ptrun {
 
+Outcome cancelled_outcome() {
+  Outcome outcome;
+  outcome.failure = {Stage::read, "cancelled before it was started"};
+  outcome.cancelled = true;
+  return outcome;
+}
+
 bool RequestQueue::push(Request& request) {
   std::unique_lock lock(mutex_);
   room_.wait(lock, [&] { return closed_ || requests_.size() < capacity_; });

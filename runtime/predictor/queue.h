@@ -14,7 +14,11 @@ namespace ptrun {
 struct Request {
   Input input;
   Predictor::Callback done;
+  std::optional<Cancellation> cancellation;
 };
+
+// The answer of what was cancelled before a worker took it.
+Outcome cancelled_outcome();
 
 // Any thread may call any method.
 class RequestQueue {

@@ -88,6 +88,10 @@ class Worker {
 
   // From bytes to a row of the batch; a failure is answered at once and takes no place.
   void begin(Request request) {
+    if (request.cancellation && request.cancellation->cancelled()) {
+      request.done(cancelled_outcome());
+      return;
+    }
     Stage stage = Stage::read;
     std::string subject = subject_of(request.input);
     std::string problem;

@@ -11,7 +11,7 @@ namespace ptrun {
 void resize_part_opencv(const std::uint8_t* in, const ResizeAxis& x, const ResizeAxis& y,
                         std::vector<std::uint8_t>& whole, std::uint8_t* out, std::size_t out_stride) {
   static const auto resize =
-      reinterpret_cast<PtrunOpencvResizeLinear>(module_symbol("libptrun_opencv.so", "ptrun_opencv_resize_linear"));
+      reinterpret_cast<PtrunOpencvResizeLinear>(own_module_symbol("libptrun_opencv.so", "ptrun_opencv_resize_linear"));
   const auto run = [&](std::uint8_t* to, std::size_t stride) {
     if (resize(in, x.in, y.in, to, x.out, y.out, stride) != 0)
       throw Error(ErrorCode::internal, "resize_backend opencv",

@@ -91,6 +91,7 @@ bool is_libtorch(const Include& include) {
 }
 
 bool is_standard(const Include& include) {
+  if (include.target == "<stddef.h>" || include.target == "<stdint.h>") return true;  // C's, in c_api.h
   return !is_quoted(include) && include.target.find_first_of("./") == std::string::npos;
 }
 

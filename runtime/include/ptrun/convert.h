@@ -13,6 +13,7 @@
 
 namespace ptrun {
 
+// What convert() writes beside the weights, and how it reads them.
 struct ConvertOptions {
   std::size_t size = sizeof(ConvertOptions);
   const ModelTables* models = &builtin_models();  // must outlive the call
@@ -23,6 +24,7 @@ struct ConvertOptions {
   LogCallback log;
 };
 
+// What convert() did.
 struct ConvertSummary {
   std::string format;        // "safetensors", "torch"
   std::string architecture;  // recognised variant, or empty

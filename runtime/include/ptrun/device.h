@@ -7,12 +7,15 @@
 
 namespace ptrun {
 
+// A processor that runs models.
 struct Device {
-  enum class Kind { cpu, cuda };
+  // The makes there are.
+  enum class Kind { cpu, cuda };  // The makes there are.
   Kind kind = Kind::cpu;
   int index = 0;  // CUDA device number
 };
 
+// A device that is there.
 struct DeviceInfo {
   Device device;
   std::string name;         // "cpu", "cuda:0"

@@ -31,10 +31,10 @@ PTRUN_API const char* to_string(ErrorCode code) noexcept;
 // "cat.pt: record data/3 holds 12 bytes, expected 4096; the file is truncated, download it again".
 class PTRUN_API Error : public std::runtime_error {
  public:
-  Error(ErrorCode code, const std::string& subject, const std::string& problem);
+  Error(ErrorCode code, const std::string& subject, const std::string& problem);  // what() becomes "subject: problem".
   ~Error() override;
 
-  ErrorCode code() const noexcept { return code_; }
+  ErrorCode code() const noexcept { return code_; }  // For programs.
   // The file, option or operator that the error is about; what() begins with it.
   const std::string& subject() const noexcept { return subject_; }
   // what() without the subject, to be put under another one.

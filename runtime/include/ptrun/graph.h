@@ -28,7 +28,7 @@ class WeightTable;
 class Value {
  public:
   Value() = default;
-  explicit operator bool() const noexcept { return handle_ != nullptr; }
+  explicit operator bool() const noexcept { return handle_ != nullptr; }  // False for None.
 
  private:
   friend class GraphBuilder;
@@ -39,6 +39,7 @@ class Value {
 // A view of a file's named tensors below one dotted prefix. Structure is read from which names exist.
 class PTRUN_API Weights {
  public:
+  // All names of the table that begin with `prefix` and a dot.
   explicit Weights(const WeightTable& table, std::string prefix = {});
 
   // The view below `name`: (w / "layer1")["0.conv1.weight"] is "layer1.0.conv1.weight".
@@ -49,7 +50,7 @@ class PTRUN_API Weights {
   std::optional<std::vector<std::int64_t>> shape(std::string_view name) const;
   // Size `dimension` of tensor `name`; 0 when the tensor or the dimension is missing.
   std::int64_t size(std::string_view name, std::size_t dimension) const;
-  DType dtype(std::string_view name) const;
+  DType dtype(std::string_view name) const;  // unknown when missing.
   // Direct children by name: those with number names in numeric order, then the others in file order.
   std::vector<std::string> child_names() const;
   // Views of the children with number names, in numeric order: for (Weights block : (w / "layer1").items()).
@@ -58,8 +59,8 @@ class PTRUN_API Weights {
   std::size_t count() const;
   // Last component of the prefix ("0" for "layer1.0"), and the whole prefix.
   std::string_view name() const noexcept;
-  const std::string& prefix() const noexcept { return prefix_; }
-  const WeightTable& table() const noexcept { return *table_; }
+  const std::string& prefix() const noexcept { return prefix_; }  // "layer1.0"
+  const WeightTable& table() const noexcept { return *table_; }   // What the view looks at.
 
  private:
   const WeightTable* table_;
@@ -68,12 +69,15 @@ class PTRUN_API Weights {
 
 // Height and width of a stride or padding; one number stands for both.
 struct Extent2d {
+  // One number for both.
   constexpr Extent2d(std::int64_t both) : height(both), width(both) {}  // NOLINT(google-explicit-constructor)
+  // Height, then width.
   constexpr Extent2d(std::int64_t h, std::int64_t w) : height(h), width(w) {}
   std::int64_t height;
   std::int64_t width;
 };
 
+// torch.nn.Conv2d's arguments that the weights do not say.
 struct Conv2dOptions {
   Extent2d stride = 1;
   Extent2d padding = 0;
@@ -81,6 +85,7 @@ struct Conv2dOptions {
   std::int64_t groups = 0;       // 0: from the weight's shape and the channels of the input
   std::int64_t in_channels = 0;  // needed when groups is 0 and the input does not come from a layer of this builder
 };
+// torch.nn.MaxPool2d's and AvgPool2d's arguments.
 struct Pool2dOptions {
   std::int64_t kernel = 2;
   std::int64_t stride = 0;  // 0: equal to kernel
@@ -88,6 +93,7 @@ struct Pool2dOptions {
   bool ceil_mode = false;
   bool count_include_pad = true;  // average pooling only
 };
+// How GraphBuilder::attention weighs its values.
 struct AttentionOptions {
   Value mask = {};              // float, added to the scores; broadcast to [N, heads, queries, keys]
   std::optional<double> scale;  // of the scores; nothing: 1 / sqrt(channels of a head)
@@ -106,10 +112,10 @@ using Size = std::variant<std::int64_t, Value>;
 // A wrong schema or argument throws Error(internal).
 class PTRUN_API GraphBuilder {
  public:
-  explicit GraphBuilder(const WeightTable& table);
+  explicit GraphBuilder(const WeightTable& table);  // The table must outlive the builder.
   ~GraphBuilder();
-  GraphBuilder(GraphBuilder&&) noexcept;
-  GraphBuilder& operator=(GraphBuilder&&) noexcept;
+  GraphBuilder(GraphBuilder&&) noexcept;             // The other one is empty then.
+  GraphBuilder& operator=(GraphBuilder&&) noexcept;  // The same.
 
   // A new graph input; [N, 3, H, W] float32 for image networks.
   Value input(std::string_view name);
@@ -120,8 +126,8 @@ class PTRUN_API GraphBuilder {
   Value weight(const Weights& w, std::string_view name);
   // The same; sizes other than `shape` (-1: any) are a difference that is named.
   Value weight(const Weights& w, std::string_view name, const std::vector<std::int64_t>& shape);
-  Value constant(double value);
-  Value constant(std::int64_t value);
+  Value constant(double value);        // A float of the graph.
+  Value constant(std::int64_t value);  // An int of the graph.
   // Every tensor below `w` (and `w` itself) is known and not needed, such as an auxiliary head: not left over.
   void skip(const Weights& w);
 
@@ -135,40 +141,41 @@ class PTRUN_API GraphBuilder {
 
   // Layers: parameters are looked up under `w` by torch.nn's names (weight, bias, running_mean, ...).
   Value conv2d(const Weights& w, Value x, const Conv2dOptions& options = {});
-  Value batch_norm(const Weights& w, Value x, double eps = 1e-5);
+  Value batch_norm(const Weights& w, Value x, double eps = 1e-5);  // In eval mode.
+  // x times the transposed weight, plus the bias where there is one.
   Value linear(const Weights& w, Value x, std::string_view weight = "weight", std::string_view bias = "bias");
-  Value layer_norm(const Weights& w, Value x, double eps = 1e-5);
+  Value layer_norm(const Weights& w, Value x, double eps = 1e-5);  // Over the last dimension.
 
   // Pure functions of tensors.
   Value relu(Value x);
-  Value relu6(Value x);
-  Value silu(Value x);
-  Value hardswish(Value x);
-  Value hardsigmoid(Value x);
-  Value sigmoid(Value x);
-  Value tanh(Value x);
-  Value gelu(Value x);  // the exact one, by erf
-  Value softmax(Value x, std::int64_t dim);
-  Value max_pool2d(Value x, const Pool2dOptions& options);
-  Value avg_pool2d(Value x, const Pool2dOptions& options);
-  Value adaptive_avg_pool2d(Value x, std::int64_t height, std::int64_t width);
-  Value mean(Value x, const std::vector<std::int64_t>& dims, bool keepdim = false);
-  Value flatten(Value x, std::int64_t start_dim = 1);
-  Value add(Value a, Value b);
-  Value mul(Value a, Value b);
-  Value cat(const std::vector<Value>& values, std::int64_t dim);
+  Value relu6(Value x);                                                              // min(max(x, 0), 6)
+  Value silu(Value x);                                                               // x * sigmoid(x)
+  Value hardswish(Value x);                                                          // x * relu6(x + 3) / 6
+  Value hardsigmoid(Value x);                                                        // relu6(x + 3) / 6
+  Value sigmoid(Value x);                                                            // 1 / (1 + exp(-x))
+  Value tanh(Value x);                                                               // aten::tanh
+  Value gelu(Value x);                                                               // the exact one, by erf
+  Value softmax(Value x, std::int64_t dim);                                          // aten::softmax
+  Value max_pool2d(Value x, const Pool2dOptions& options);                           // aten::max_pool2d
+  Value avg_pool2d(Value x, const Pool2dOptions& options);                           // aten::avg_pool2d
+  Value adaptive_avg_pool2d(Value x, std::int64_t height, std::int64_t width);       // aten::adaptive_avg_pool2d
+  Value mean(Value x, const std::vector<std::int64_t>& dims, bool keepdim = false);  // aten::mean.dim
+  Value flatten(Value x, std::int64_t start_dim = 1);                                // aten::flatten
+  Value add(Value a, Value b);                                                       // a + b
+  Value mul(Value a, Value b);                                                       // a * b
+  Value cat(const std::vector<Value>& values, std::int64_t dim);                     // aten::cat
   // softmax(q k^T * scale + mask) v of [N, heads, tokens, channels]: aten::scaled_dot_product_attention.
   Value attention(Value q, Value k, Value v, const AttentionOptions& options = {});
 
   // Shapes. Dimensions count from 0, or from the end when negative.
-  Value size(Value x, std::int64_t dim);         // a scalar
-  Value sizes(const std::vector<Size>& values);  // int[] of numbers and scalars, an argument of op()
-  Value reshape(Value x, const std::vector<Size>& shape);
-  Value permute(Value x, const std::vector<std::int64_t>& dims);
-  Value transpose(Value x, std::int64_t dim0, std::int64_t dim1);
-  Value contiguous(Value x);
-  Value select(Value x, std::int64_t dim, std::int64_t index);
-  Value slice(Value x, std::int64_t dim, const Size& start, const Size& end, std::int64_t step = 1);
+  Value size(Value x, std::int64_t dim);                           // a scalar
+  Value sizes(const std::vector<Size>& values);                    // int[] of numbers and scalars, an argument of op()
+  Value reshape(Value x, const std::vector<Size>& shape);          // aten::reshape
+  Value permute(Value x, const std::vector<std::int64_t>& dims);   // aten::permute
+  Value transpose(Value x, std::int64_t dim0, std::int64_t dim1);  // aten::transpose
+  Value contiguous(Value x);                                       // aten::contiguous
+  Value select(Value x, std::int64_t dim, std::int64_t index);     // aten::select
+  Value slice(Value x, std::int64_t dim, const Size& start, const Size& end, std::int64_t step = 1);  // aten::slice
 
   struct Impl;  // runtime/graph only
   Impl& impl() noexcept { return *impl_; }

@@ -11,12 +11,14 @@
 
 namespace ptrun {
 
+// How closely inspect() looks.
 struct InspectOptions {
   std::size_t size = sizeof(InspectOptions);
   const ModelTables* models = &builtin_models();  // must outlive the call
   bool verify = false;                            // read every record and check its CRC
 };
 
+// A tensor of the file.
 struct TensorSummary {
   std::string name;
   DType dtype = DType::unknown;
@@ -30,6 +32,7 @@ struct Finding {
   std::string source;
 };
 
+// What inspect() learned.
 struct Inspection {
   std::string path;
   std::string

@@ -29,10 +29,12 @@ struct SkippedNames {
   std::size_t count = 0;
 };
 
+// What a job predicts, and what list_inputs() left out.
 struct InputList {
   std::vector<std::string> paths;     // in the order of their rows, as given or joined to the given root
   std::vector<SkippedNames> skipped;  // most frequent first
 
+  // Of all kinds together.
   std::size_t skipped_count() const {
     std::size_t sum = 0;
     for (const SkippedNames& names : skipped) sum += names.count;
@@ -46,12 +48,15 @@ struct InputList {
 // twice.
 PTRUN_API InputList list_inputs(const SourceOptions& options);
 
+// A format that rows can have.
 struct OutputFormatInfo {
   std::string name;       // "jsonl"
   std::string extension;  // ".jsonl"; empty: standard output only
 };
+// Every format of JobOptions::outputs and stdout_format. Any thread.
 PTRUN_API std::vector<OutputFormatInfo> output_formats();
 
+// How far a job is.
 struct Progress {
   std::size_t done = 0;  // rows written
   std::size_t failed = 0;
@@ -59,6 +64,7 @@ struct Progress {
   double seconds = 0;
 };
 
+// How a job runs and where its rows go.
 struct JobOptions {
   std::size_t size = sizeof(JobOptions);
   PredictOptions predict;
@@ -78,6 +84,7 @@ struct JobOptions {
   const std::atomic<bool>* cancel = nullptr;
 };
 
+// How a job ended.
 struct JobSummary {
   std::size_t total = 0;
   std::size_t succeeded = 0;

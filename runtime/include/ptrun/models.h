@@ -63,12 +63,14 @@ struct PublishedWeights {
   std::optional<std::array<double, 3>> built_std = {};
 };
 
+// Class names that published weights refer to.
 struct LabelSet {
   std::string_view name;  // "imagenet1k"
   std::size_t size = 0;
   Labels (*load)();
 };
 
+// Everything that the loader knows about models beside the file.
 struct ModelTables {
   std::vector<Architecture> architectures;
   std::vector<PublishedWeights> published;

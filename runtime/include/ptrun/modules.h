@@ -39,18 +39,18 @@ class PTRUN_API PickledValue {
   enum class Type { absent, none, boolean, integer, real, text, sequence, mapping, tensor, module, object, global };
 
   PickledValue() = default;
-  PickledValue(const ModuleSource* source, std::uint32_t node, std::string place);
+  PickledValue(const ModuleSource* source, std::uint32_t node, std::string place);  // Made by the loader.
 
-  Type type() const;
+  Type type() const;  // What it is.
   // False when there is no such value; None is a value.
   explicit operator bool() const { return source_ != nullptr; }
   // False for None and where there is no value.
   bool given() const;
   // Nothing for another type. A boolean counts as an integer, both count as a real, as in Python.
   std::optional<bool> boolean() const;
-  std::optional<std::int64_t> integer() const;
-  std::optional<double> real() const;
-  std::optional<std::string> text() const;
+  std::optional<std::int64_t> integer() const;  // An int or bool.
+  std::optional<double> real() const;           // A float, int or bool.
+  std::optional<std::string> text() const;      // A str.
   // Elements of a list, tuple, set or torch.Size in order; empty for another type.
   std::vector<PickledValue> items() const;
   // Keys and values of a dict in order; empty for another type.
@@ -63,6 +63,7 @@ class PTRUN_API PickledValue {
   PickledValue attribute(std::string_view name) const;
   // The module that this value is; its place is where the value stands ("model.0.cv1", "model.names").
   std::optional<PickledModule> module() const;
+  // Where it stands, for messages.
   const std::string& place() const noexcept { return place_; }
 
  private:
@@ -76,7 +77,7 @@ class PTRUN_API PickledValue {
 // absent or of another type; with a default they answer it for an absent attribute, which older versions did not save.
 class PTRUN_API PickledModule {
  public:
-  PickledModule(const ModuleSource* source, std::uint32_t node, std::string place);
+  PickledModule(const ModuleSource* source, std::uint32_t node, std::string place);  // Made by the loader.
 
   // "torchvision.models.resnet.BasicBlock"
   const std::string& class_name() const noexcept { return class_name_; }
@@ -92,10 +93,11 @@ class PTRUN_API PickledModule {
   // True when attribute, child, parameter or buffer `name` exists and is not None.
   bool has(std::string_view name) const;
 
+  // A number, a truth value, a text.
   std::int64_t integer(std::string_view name, std::optional<std::int64_t> fallback = {}) const;
-  double real(std::string_view name, std::optional<double> fallback = {}) const;
-  bool boolean(std::string_view name, std::optional<bool> fallback = {}) const;
-  std::string text(std::string_view name, std::optional<std::string> fallback = {}) const;
+  double real(std::string_view name, std::optional<double> fallback = {}) const;            // The same, as a number.
+  bool boolean(std::string_view name, std::optional<bool> fallback = {}) const;             // True or False.
+  std::string text(std::string_view name, std::optional<std::string> fallback = {}) const;  // A str.
   // A list, tuple or torch.Size of integers of any length; one integer is a list of one.
   std::vector<std::int64_t> integers(std::string_view name,
                                      std::optional<std::vector<std::int64_t>> fallback = {}) const;
@@ -107,7 +109,7 @@ class PTRUN_API PickledModule {
   std::vector<PickledModule> children() const;
   // Child `name`: nothing when absent or None, or as an error.
   std::optional<PickledModule> find(std::string_view name) const;
-  PickledModule child(std::string_view name) const;
+  PickledModule child(std::string_view name) const;  // Throws bad_model when it is absent.
   // Parameters, buffers (also those that state_dict() leaves out) and tensor attributes of this module and all below.
   Weights weights() const;
 
@@ -132,8 +134,11 @@ class PTRUN_API PickledModule {
 // What a module takes or gives: one tensor, or a list, tuple or dict of tensors in order.
 struct Values {
   Values() = default;
-  Values(Value value) : items{value} {}                            // NOLINT(google-explicit-constructor)
+  // One tensor.
+  Values(Value value) : items{value} {}  // NOLINT(google-explicit-constructor)
+  // Several, in order.
   Values(std::vector<Value> values) : items(std::move(values)) {}  // NOLINT(google-explicit-constructor)
+  // The same.
   Values(std::initializer_list<Value> values) : items(values) {}
 
   std::vector<Value> items;
@@ -159,8 +164,8 @@ class PTRUN_API ModuleWriter {
   ModuleWriter(const ModuleWriter&) = delete;
   ModuleWriter& operator=(const ModuleWriter&) = delete;
 
-  GraphBuilder& graph() noexcept;
-  ModuleFacts& facts() noexcept;
+  GraphBuilder& graph() noexcept;  // Writes the graph.
+  ModuleFacts& facts() noexcept;   // Found out so far.
 
   // What `child` gives for `inputs`, by the rule of its class. Throws unsupported, listing all classes of the tree
   // without a rule and where they stand, when it has none; unsupported for hooks and replaced forward functions, which

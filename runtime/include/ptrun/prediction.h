@@ -13,16 +13,19 @@
 
 namespace ptrun {
 
+// What a model is for, and which members of a Prediction it fills.
 enum class Task { classify, detect, segment, keypoints, embed, restore, tensors };
 // Lower-case name, "classify". Never fails; valid for ever.
 PTRUN_API const char* to_string(Task task) noexcept;
 
+// One class of a classification.
 struct ClassScore {
   int index = 0;
   std::string label;   // empty: the model has no labels
   float score = 0.0F;  // a probability 0..1, or a logit where Prediction::logits is set
 };
 
+// One point of a body, a face, ...
 struct Keypoint {
   float x = 0.0F;  // pixels of the upright original
   float y = 0.0F;
@@ -36,6 +39,7 @@ struct Mask {
   std::string counts;
 };
 
+// One object in the image.
 struct Detection {
   int index = 0;
   std::string label;
@@ -48,6 +52,7 @@ struct Detection {
   std::vector<Keypoint> keypoints;
 };
 
+// How much of the image one class covers.
 struct SegmentArea {
   int index = 0;
   std::string label;
@@ -63,6 +68,7 @@ struct TensorOutput {
   bool per_image = false;  // of the entry that the model returned for this image, not a row of a batch
 };
 
+// What a model says about one image. Which members are filled depends on the task.
 struct Prediction {
   Task task = Task::classify;
   Geometry geometry;
@@ -86,6 +92,7 @@ enum class Stage { read, decode, preprocess, model, output };
 // Lower-case name, "decode". Never fails; valid for ever.
 PTRUN_API const char* to_string(Stage stage) noexcept;
 
+// Why there is no prediction.
 struct Failure {
   Stage stage = Stage::decode;
   std::string message;  // "subject: what was found, what was expected; what to do"
@@ -97,7 +104,7 @@ struct Outcome {
   Failure failure;         // meaningful when there is no prediction
   bool cancelled = false;  // never started, because the work was cancelled
 
-  bool ok() const noexcept { return prediction.has_value(); }
+  bool ok() const noexcept { return prediction.has_value(); }  // True when there is a prediction.
 };
 
 }  // namespace ptrun

@@ -3,10 +3,12 @@
 
 #include <cstddef>
 #include <functional>
+#include <future>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "ptrun/cancellation.h"
 #include "ptrun/device.h"
 #include "ptrun/export.h"
 #include "ptrun/model.h"
@@ -14,9 +16,12 @@
 
 namespace ptrun {
 
+// What turns the scores of a classifier into probabilities; automatic: what the model needs.
 enum class Activation { automatic, softmax, sigmoid, none };
+// Number format of the model's arithmetic.
 enum class Precision { fp32, automatic, bf16, fp16, int8 };
 
+// How a Predictor runs its model.
 struct PredictOptions {
   std::size_t size = sizeof(PredictOptions);
   std::string device = "auto";
@@ -42,7 +47,8 @@ struct PredictOptions {
 
 // Pixels that the caller owns until the call or callback that uses them has returned.
 struct ImageView {
-  enum class Format { rgb, bgr, rgba, bgra, gray };
+  // Order of the bytes of a pixel; alpha is ignored.
+  enum class Format { rgb, bgr, rgba, bgra, gray };  // Order of the bytes of a pixel.
   const unsigned char* data = nullptr;
   int width = 0;
   int height = 0;
@@ -94,22 +100,27 @@ class PTRUN_API Predictor {
   // One outcome per input, in order.
   std::vector<Outcome> predict(const std::vector<Input>& inputs);
 
-  using Callback = std::function<void(Outcome&&)>;
+  using Callback = std::function<void(Outcome&&)>;  // Takes the answer.
   // Queues `input` and returns; blocks while the queue is full (back-pressure). `done` is called exactly once,
   // in completion order, from a worker thread or, for what is cancelled, from the thread that cancels or destroys; it
   // must not throw and must not call this predictor's predict().
   void submit(Input input, Callback done);
+  // The same for one image that can be called off: an image that no worker has begun when cancel() is called is
+  // answered with a cancelled outcome, by the worker that comes to it; one that is begun gets its answer.
+  void predict_async(Input input, Callback done, const Cancellation& cancellation);
+  // The answer as a future, which always gets one; its destructor does not wait.
+  std::future<Outcome> predict_async(Input input, const Cancellation& cancellation = {});
   // Queued inputs that have not been started are answered with a cancelled failure.
   void cancel();
 
-  const Model& model() const noexcept;
-  int batch_size() const noexcept;
-  int workers() const noexcept;
-  int threads_per_worker() const noexcept;
+  const Model& model() const noexcept;      // The model that it runs.
+  int batch_size() const noexcept;          // Images a model call.
+  int workers() const noexcept;             // Threads.
+  int threads_per_worker() const noexcept;  // OpenMP threads of a model call.
   // How the model is run: "plain", "cpu_onednn", "cpu_packed_bf16", "script", ... Waits until that is decided, up to
   // seconds for many images.
   const char* plan() const noexcept;
-  StageTimes times() const;
+  StageTimes times() const;  // Of all images so far.
 
   // Runs the model on made-up images of its input size with the plan, batch size and threads of this predictor: on
   // workers() threads at once, `calls` times each (1 or more) after `warm_up` calls (0 or more) that are not counted.

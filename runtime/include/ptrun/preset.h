@@ -12,7 +12,9 @@
 
 namespace ptrun {
 
+// How a resized pixel is made of the pixels around it.
 enum class Interpolation { nearest, box, bilinear, hamming, bicubic, lanczos };  // Pillow's six filters
+// What happens to the aspect of an image.
 enum class ResizeMode {
   shortest,  // the short side becomes resize_size, aspect kept, then crop (torchvision, timm)
   // Both sides become input_size / crop_pct, aspect lost, then crop: timm's "squash", and with crop_pct 1, the default
@@ -20,18 +22,23 @@ enum class ResizeMode {
   stretch,
   letterbox,  // the whole image fits into input_size, the rest is pad_value (ultralytics)
 };
+// What happens to what is longer than the input.
 enum class CropMode {
   center,  // the middle input_size of the resized image (torchvision CenterCrop)
   border,  // the long side becomes input_size / crop_pct, the rest is pad_value, nothing is lost (timm)
 };
+// Which colour comes first in the tensor.
 enum class ChannelOrder { rgb, bgr };
+// Whose pixels a resize gives.
 enum class ResizeBackend {
   pillow,  // uint8 in, uint8 out, bit-equal to Pillow
   tensor,  // torchvision's tensor path
   opencv,  // cv::INTER_LINEAR, ultralytics' letterbox
 };
+// Whether the orientation tag of a photo turns it.
 enum class ExifRule { apply, ignore };  // torchvision and timm ignore the tag
-enum class ColorRule { rgb };           // Pillow's convert("RGB"): alpha dropped, CMYK and palette converted
+// How other colour modes become RGB.
+enum class ColorRule { rgb };  // Pillow's convert("RGB"): alpha dropped, CMYK and palette converted
 
 // One complete set of settings; the defaults are torchvision's for ImageNet.
 struct Preset {
@@ -83,6 +90,7 @@ struct PresetOrigin {
   bool assumed = false;
 };
 
+// The settings that are used, each with its origin.
 struct ResolvedPreset {
   Preset values;
   std::map<std::string, PresetOrigin, std::less<>> origins;  // field name -> origin, every field present

@@ -10,6 +10,7 @@
 
 namespace ptrun {
 
+// Which files to write, and what of each row.
 struct ResultFileOptions {
   std::size_t size = sizeof(ResultFileOptions);
   Task task = Task::classify;  // of the model: some formats cannot hold every task

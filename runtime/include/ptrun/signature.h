@@ -45,6 +45,7 @@ enum class InputForm {
   named,         // several tensors or a dict by name
 };
 
+// One size of a tensor, or its bounds.
 struct Dimension {
   std::int64_t size = -1;     // -1: dynamic
   std::int64_t minimum = 1;   // bounds of a dynamic dimension
@@ -53,6 +54,7 @@ struct Dimension {
   std::int64_t multiple = 1;  // a dynamic size is a multiple of this
 };
 
+// What is known about an input or output before it is there.
 struct TensorSpec {
   std::string name;
   DType dtype = DType::float32;
@@ -64,6 +66,7 @@ struct TensorSpec {
 
 // A node of the output tree: a leaf with `spec`, or children in order.
 struct OutputNode {
+  // A leaf, or what holds the children.
   enum class Kind { tensor, tuple, list, dict, other };
   Kind kind = Kind::tensor;
   std::string name;  // key in a dict, field of a named tuple, else empty

@@ -22,10 +22,10 @@ done
 diff -u "$(dirname "${BASH_SOURCE[0]}")/c_symbols.txt" <(nm -D --defined-only "${library}" | awk '{ print $3 }' |
   grep -E '^ptrun_' | LC_ALL=C sort) >&2
 
-# Undefined, without the version behind @.
+# Undefined, without the version behind @. What writes to a FILE may stay: those of the host have names of their own.
 used="$(nm -D --undefined-only -C "${library}" | awk '{ sub(/@.*/, "", $2); print $2 }' | sort -u)"
 forbidden='exit _exit _Exit quick_exit abort atexit signal sigaction sigaltstack raise kill setlocale uselocale setenv
-putenv unsetenv clearenv fesetround fesetenv printf puts putchar perror fprintf vfprintf vprintf fputs fputc fwrite
+putenv unsetenv clearenv fesetround fesetenv printf vprintf puts putchar perror
 stdout stderr std::cout std::cerr std::clog mallopt chdir umask setrlimit prctl fork system popen
 omp_set_dynamic at::set_num_threads at::set_num_interop_threads'
 for name in ${forbidden}; do

@@ -161,6 +161,32 @@ TEST_F(PredictTest, AnyNumberOfWorkersGivesTheSameBytes) {
   EXPECT_EQ(predict({kPhotos, kDerived, "--workers", "3"}).out, one.out);
 }
 
+TEST_F(PredictTest, Bf16GivesTheLabelsOfFp32OrIsRefused) {
+  const Finished bf16 = predict({kPhotos, "--precision", "bf16", "--topk", "1", "--format", "jsonl"});
+  std::ifstream cpu("/proc/cpuinfo");
+  const std::string flags((std::istreambuf_iterator<char>(cpu)), std::istreambuf_iterator<char>());
+  if (flags.find("avx512_bf16") == std::string::npos) {
+    EXPECT_EQ(bf16.code, 3);
+    EXPECT_THAT(bf16.err, HasSubstr("use --precision fp32"));
+    return;
+  }
+  ASSERT_EQ(bf16.code, 0) << bf16.err;
+  const auto found = rows(bf16.out);
+  const auto expected = rows(predict({kPhotos, "--topk", "1", "--format", "jsonl"}).out);
+  ASSERT_EQ(found.size(), expected.size());
+  bool differs = false;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    const auto& ours = found[i]["predictions"][0];
+    const auto& theirs = expected[i]["predictions"][0];
+    EXPECT_EQ(ours["index"], theirs["index"]) << found[i]["path"];
+    EXPECT_NEAR(ours["score"].get<double>(), theirs["score"].get<double>(), 0.05) << found[i]["path"];
+    differs = differs || ours["score"] != theirs["score"];
+  }
+  EXPECT_TRUE(differs) << "it ran in fp32";
+  // Alone and beside others, on one worker and on two.
+  EXPECT_EQ(predict({kPhotos, "--precision", "bf16", "--topk", "1", "--format", "jsonl", "-j", "1"}).out, bf16.out);
+}
+
 TEST_F(PredictTest, GuessedPreprocessingIsSaid) {
   // One bit of the last weight, and another name: nothing tells whose weights these are.
   std::string bytes = text_of(kWeights);

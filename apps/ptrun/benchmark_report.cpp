@@ -115,7 +115,7 @@ std::string benchmark_text(const BenchmarkReport& report) {
 
 std::string benchmark_json(const BenchmarkReport& report) {
   std::string json =
-      "{\"v\":1,\"model\":" + json_text(printable(report.model, 4096)) + ",\"kind\":" + json_text(report.kind) +
+      R"({"v":1,"model":)" + json_text(printable(report.model, 4096)) + ",\"kind\":" + json_text(report.kind) +
       ",\"architecture\":" + json_text(printable(report.architecture, 100)) +
       ",\"device\":" + json_text(report.device) + ",\"precision\":" + json_text(report.precision) +
       ",\"plan\":" + json_text(report.plan) + ",\"input_size\":[3," + std::to_string(report.input_height) + "," +
@@ -125,14 +125,14 @@ std::string benchmark_json(const BenchmarkReport& report) {
       ",\"load_seconds\":" + number("%.4f", report.load_seconds) +
       ",\"plan_seconds\":" + number("%.4f", report.plan_seconds);
   const ModelTimes& alone = report.model_alone;
-  json += ",\"model_alone\":{\"images_per_second\":" + number("%.3f", rate(alone.images, alone.seconds)) +
+  json += R"(,"model_alone":{"images_per_second":)" + number("%.3f", rate(alone.images, alone.seconds)) +
           ",\"warm_up_calls\":" + std::to_string(report.warm_up_calls) + ",\"calls\":" + std::to_string(report.calls) +
           ",\"images\":" + std::to_string(alone.images) + ",\"seconds\":" + number("%.4f", alone.seconds) +
           ",\"latency_ms\":" + latency_json(alone.calls) + "}";
   if (report.end_to_end) {
     const EndToEnd& run = *report.end_to_end;
     const Shares shares = shares_of(run.times);
-    json += ",\"end_to_end\":{\"images_per_second\":" + number("%.3f", rate(run.images, run.seconds)) +
+    json += R"(,"end_to_end":{"images_per_second":)" + number("%.3f", rate(run.images, run.seconds)) +
             ",\"files\":" + std::to_string(run.files) + ",\"images\":" + std::to_string(run.images) +
             ",\"failed\":" + std::to_string(run.failed) + ",\"seconds\":" + number("%.4f", run.seconds) +
             ",\"latency_ms\":" + latency_json(run.latencies) + ",\"stages\":{";
@@ -141,8 +141,8 @@ std::string benchmark_json(const BenchmarkReport& report) {
       json += std::string(first ? "\"" : ",\"") + name + "\":" + number("%.4f", share);
       first = false;
     }
-    json += "},\"limit\":\"" + limit_of(shares) +
-            "\",\"share_of_model_alone\":" + number("%.4f", share_of_bound(report)) + "}";
+    json += R"(},"limit":")" + limit_of(shares) + R"(","share_of_model_alone":)" +
+            number("%.4f", share_of_bound(report)) + "}";
   }
   return json + ",\"peak_memory_bytes\":" + std::to_string(report.peak_memory) + "}\n";
 }

@@ -71,7 +71,8 @@ cp "${work}"/build/build/example_label{,_c} "${work}/build/build/from_pkg_config
 for program in example_label example_label_c from_pkg_config; do
   say "${program}: $(inside run "/given/${program}" /given/model /given/photo.jpg)"
 done
-say "installed: $(du -sm --apparent-size "${work}/run/usr/lib/ptrun" | cut -f 1) MB of LibTorch, packages:"
+libtorch="$(dirname "$(find "${work}/run/usr/lib" -name libtorch_cpu.so)")"
+say "installed: $(du -sm --apparent-size "${libtorch}" | cut -f 1) MB of LibTorch, packages:"
 # shellcheck disable=SC2016  # dpkg-query's own
 inside run dpkg-query -W -f '${Package} ${Version} ${Installed-Size} KiB\n' ptrun
 

@@ -55,7 +55,7 @@ void compare_outputs(const c10::IValue& result, const json& outputs, double tole
   for (std::size_t i = 0; i < found.size(); ++i) {
     const json& expected = outputs[i];
     const std::string place = "output '" + found[i].path + "'";
-    if (found[i].path != expected.at("path") || !found[i].tensor.defined()) {
+    if (found[i].path != expected.at("path").get<std::string>() || !found[i].tensor.defined()) {
       comparison.wrong.push_back(place + ", expected '" + expected.at("path").get<std::string>() + "'");
       continue;
     }

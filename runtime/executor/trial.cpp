@@ -22,28 +22,21 @@ constexpr double kDisplaces = 0.75;
 // A time above this one is measured once.
 constexpr double kLongEnough = 0.1;
 
-// Of this thread: other programs on the machine do not count.
-double processor_seconds() {
-  timespec now{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
-}
-
 struct Timed {
   c10::IValue result;
   double seconds = kInfinite;
 };
 
-Timed run_once(const Plan& plan, const std::vector<c10::IValue>& inputs) {
-  const double start = processor_seconds();
-  c10::IValue result = plan.run(inputs);
-  return {std::move(result), processor_seconds() - start};
+Timed run_once(const Plan& plan, const Trial& trial) {
+  const double start = trial.seconds();
+  c10::IValue result = plan.run(trial.request.example);
+  return {std::move(result), trial.seconds() - start};
 }
 
 // The better time of two where one is short enough to be chance.
-double seconds_of(const Plan& plan, const std::vector<c10::IValue>& inputs) {
-  const double first = run_once(plan, inputs).seconds;
-  return first > kLongEnough ? first : std::min(first, run_once(plan, inputs).seconds);
+double seconds_of(const Plan& plan, const Trial& trial) {
+  const double first = run_once(plan, trial).seconds;
+  return first > kLongEnough ? first : std::min(first, run_once(plan, trial).seconds);
 }
 
 double tensor_difference(const at::Tensor& expected, const at::Tensor& found) {
@@ -69,6 +62,12 @@ std::string shown(double value, const char* format) {
 }
 
 }  // namespace
+
+double processor_seconds() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
 
 double tolerance(Precision precision) {
   // Folding and fusing reorder sums. bfloat16 has 8 binary digits; published networks lose 0.5 to 2 % of the range.
@@ -138,10 +137,10 @@ class Comparison {
   bool measure_reference() {
     const std::vector<c10::IValue>& example = trial_.request.example;
     try {
-      Timed first = run_once(trial_.reference, example);
+      Timed first = run_once(trial_.reference, trial_);
       expected_ = std::move(first.result);
       seconds_ = first.seconds > kLongEnough ? first.seconds
-                                             : std::min(first.seconds, run_once(trial_.reference, example).seconds);
+                                             : std::min(first.seconds, run_once(trial_.reference, trial_).seconds);
       const auto* graph = std::get_if<GraphModule>(&trial_.model.impl().module);
       if (graph == nullptr || stopped()) return false;
       trial_.request.folded = std::make_shared<const Folded>(fold_for(*graph, example, !trial_.request.any_batch));
@@ -176,7 +175,7 @@ class Comparison {
                                 shown(result.apart, "%.2g") + " of their range");
         return result;
       }
-      result.seconds = seconds_of(*plan, trial_.request.example);
+      result.seconds = seconds_of(*plan, trial_);
       say(LogLevel::debug, name + " takes " + shown(result.seconds / seconds_, "%.2f") + " of the time of " +
                                trial_.reference_kind.name + " and differs by " + shown(result.apart, "%.1g"));
       result.plan = std::move(plan);
@@ -221,7 +220,7 @@ void tell_gain(Trial trial, const Plan& used) {
   const c10::InferenceMode inference;
   Comparison comparison(trial);
   try {
-    const double now = seconds_of(used, trial.request.example);
+    const double now = seconds_of(used, trial);
     if (!comparison.measure_reference()) return;
     Comparison::Result best;
     for (const PlanKind* kind : trial.kinds) {

@@ -10,6 +10,9 @@
 
 namespace ptrun {
 
+// Processor time of the calling thread: other programs on the machine do not count.
+double processor_seconds();
+
 struct Trial {
   const Model& model;
   const PlanKind& reference_kind;
@@ -23,6 +26,7 @@ struct Trial {
   double enough = 0.7;
   double leeway = 1;                           // factor on tolerance()
   const std::atomic<bool>* stopped = nullptr;  // once true, nothing more is tried
+  double (*seconds)() = processor_seconds;     // what times are measured with
   static constexpr double kAnyTime = 1e300;
 };
 

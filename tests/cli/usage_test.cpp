@@ -14,7 +14,8 @@ TEST_F(UsageTest, HelpAndVersion) {
     const Finished help = run({word});
     EXPECT_EQ(help.code, 0);
     EXPECT_EQ(help.err, "");
-    for (const char* command : {"predict", "benchmark", "inspect", "models", "devices"}) EXPECT_THAT(help.out, HasSubstr(command));
+    for (const char* command : {"predict", "benchmark", "inspect", "models", "devices"})
+      EXPECT_THAT(help.out, HasSubstr(command));
   }
   for (const char* command : {"predict", "inspect", "models", "devices"}) {
     const Finished help = run({command, "--help"});

@@ -26,8 +26,9 @@ struct PredictOptions {
   std::size_t size = sizeof(PredictOptions);
   std::string device = "auto";
   // fp32: Python's numbers. bf16 calculates in bfloat16 (weights and activations; results differ by 0.5 to 2 % of their
-  // range, with a warning and in fp32 where by more than 15 %; refused on CPUs without AVX512_BF16). automatic: for a few hundred images or more, bf16 where the CPU has it
-  // and a comparison with fp32 on a made-up batch agrees within 5 %; else fp32.
+  // range, with a warning and in fp32 where by more than 15 %; refused on CPUs without AVX512_BF16). automatic: for a
+  // few hundred images or more, bf16 where the CPU has it and its numbers on a made-up batch lie within 5 % of fp32's
+  // range; else fp32.
   Precision precision = Precision::fp32;
   // Images a model call; 0: chosen from `expected_images` and the model, never from `workers`. A smaller batch is
   // padded, so that an image's numbers depend neither on the images beside it nor on the number of workers.

@@ -31,11 +31,13 @@ std::string message_of(const std::function<void()>& call) {
 TEST(OutputFormatTest, FollowsFromTheName) {
   EXPECT_EQ(output_format_for("a/b.jsonl").name, "jsonl");
   EXPECT_EQ(output_format_for("B.CSV").name, "csv");
-  EXPECT_EQ(message_of([] { output_format_for("x.jsnl"); }),
-            "invalid_argument x.jsnl: the ending .jsnl was found, expected one of .jsonl, .csv, .npz; did you mean .jsonl?");
-  EXPECT_EQ(message_of([] { output_format_for("dir.csv/name"); }),
-            "invalid_argument dir.csv/name: no ending was found, expected one of .jsonl, .csv, .npz; the format follows "
-            "from the name");
+  EXPECT_EQ(
+      message_of([] { output_format_for("x.jsnl"); }),
+      "invalid_argument x.jsnl: the ending .jsnl was found, expected one of .jsonl, .csv, .npz; did you mean .jsonl?");
+  EXPECT_EQ(
+      message_of([] { output_format_for("dir.csv/name"); }),
+      "invalid_argument dir.csv/name: no ending was found, expected one of .jsonl, .csv, .npz; the format follows "
+      "from the name");
   EXPECT_THAT(message_of([] { output_format_for("pictures/"); }), testing::HasSubstr("a folder for pictures"));
   EXPECT_THAT(message_of([] { output_format_named("tabel"); }), testing::HasSubstr("did you mean table?"));
 }

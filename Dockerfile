@@ -4,16 +4,17 @@
 #   docker build -t ptrun .                                 # packages are built from this source
 #   docker build -t ptrun --build-arg PACKAGES=context .    # packages/*.deb of `cpack -G DEB` are taken
 #   docker build -t ptrun:cuda --target cuda .
-ARG BASE=docker.io/library/debian:bookworm-slim
-ARG CUDA_BUILD_BASE=docker.io/nvidia/cuda:13.0.2-devel-ubuntu24.04
-ARG CUDA_BASE=docker.io/nvidia/cuda:13.0.2-base-ubuntu24.04
+ARG BASE=debian:bookworm-slim
+ARG CUDA_BUILD_BASE=nvidia/cuda:13.0.2-devel-ubuntu24.04
+ARG CUDA_BASE=nvidia/cuda:13.0.2-base-ubuntu24.04
 ARG PACKAGES=build
 
 FROM ${BASE} AS packages-build
 COPY . /src
+ENV PTRUN_DEPS=/deps
 RUN cd /src && scripts/setup/packages.sh && apt-get install -y --no-install-recommends dpkg-dev && \
     scripts/setup/libtorch.sh && cmake --preset package && cmake --build --preset package && \
-    (cd build/package && cpack -G DEB) && mkdir /packages && mv build/package/*.deb /packages && rm -rf /src /root/.cache
+    (cd build/package && cpack -G DEB) && mkdir /packages && mv build/package/*.deb /packages && rm -rf /src /deps
 
 FROM ${BASE} AS packages-context
 COPY packages/*.deb /packages/
@@ -44,12 +45,13 @@ CMD ["--help"]
 # from the base only what is in every CUDA image, from the host the driver.
 FROM ${CUDA_BUILD_BASE} AS cuda-build
 COPY . /src
+ENV PTRUN_DEPS=/deps
 RUN cd /src && scripts/setup/packages.sh && scripts/setup/libtorch.sh --cuda && \
     cmake --preset package -DPTRUN_WITH_CUDA=ON -DPTRUN_LIBTORCH_RPATH=/opt/libtorch/torch/lib \
       -DPTRUN_BUNDLE_LIBTORCH=OFF -DPTRUN_WITH_OPENCV=OFF && \
     cmake --build --preset package && cmake --install build/package --prefix /opt/ptrun --component runtime --strip && \
-    mkdir -p /opt/libtorch/torch && mv /root/.cache/ptrun/libtorch-*/torch/lib /opt/libtorch/torch/ && \
-    mv /root/.cache/ptrun/libtorch-*/nvidia /opt/libtorch/ && rm -rf /src /root/.cache
+    mkdir -p /opt/libtorch/torch && mv /deps/libtorch-*/torch/lib /opt/libtorch/torch/ && \
+    mv /deps/libtorch-*/nvidia /opt/libtorch/ && rm -rf /src /deps
 
 FROM ${CUDA_BASE} AS cuda
 ARG VERSION=0.1.0

@@ -24,7 +24,7 @@ fresh() {
   if [[ -n "${ROOTFS:-}" ]]; then
     cp -a "${ROOTFS}" "${root}"
   else
-    debootstrap --variant=minbase "${SUITE:-bookworm}" "${root}" "${MIRROR:-http://deb.debian.org/debian}" >/dev/null
+    debootstrap --variant=minbase "${SUITE:-bookworm}" "${root}" ${MIRROR:+"${MIRROR}"} >/dev/null
   fi
   cp -L /etc/resolv.conf "${root}/etc/resolv.conf"
   mount -t proc proc "${root}/proc"

@@ -3,7 +3,7 @@
 #
 #   scripts/container/base.sh [NAME]      NAME: localhost/ptrun-base
 #
-# SUITE (bookworm), MIRROR (http://deb.debian.org/debian), ROOTFS (a folder made by debootstrap before) may be set.
+# SUITE (bookworm), MIRROR (debootstrap's own), ROOTFS (a folder made by debootstrap before) may be set.
 # Needs root, debootstrap and buildah.
 set -euo pipefail
 name="${1:-localhost/ptrun-base}"
@@ -14,7 +14,7 @@ rootfs="${work}/rootfs"
 if [[ -n "${ROOTFS:-}" ]]; then
   cp -a "${ROOTFS}" "${rootfs}"
 else
-  debootstrap --variant=minbase "${suite}" "${rootfs}" "${MIRROR:-http://deb.debian.org/debian}"
+  debootstrap --variant=minbase "${suite}" "${rootfs}" ${MIRROR:+"${MIRROR}"}
 fi
 
 # What Debian's slim images leave out, now and in later installs.

@@ -22,21 +22,17 @@ constexpr double kDisplaces = 0.75;
 // A time above this one is measured once.
 constexpr double kLongEnough = 0.1;
 
-struct Timed {
-  c10::IValue result;
-  double seconds = kInfinite;
-};
-
-Timed run_once(const Plan& plan, const Trial& trial) {
+double seconds_of_run(const Plan& plan, const Trial& trial) {
   const double start = trial.seconds();
-  c10::IValue result = plan.run(trial.request.example);
-  return {std::move(result), trial.seconds() - start};
+  plan.run(trial.request.example);
+  return trial.seconds() - start;
 }
 
-// The better time of two where one is short enough to be chance.
+// Of a plan that has run before: first runs take longer, by half with large batches. The better time of two where one
+// is short enough to be chance.
 double seconds_of(const Plan& plan, const Trial& trial) {
-  const double first = run_once(plan, trial).seconds;
-  return first > kLongEnough ? first : std::min(first, run_once(plan, trial).seconds);
+  const double first = seconds_of_run(plan, trial);
+  return first > kLongEnough ? first : std::min(first, seconds_of_run(plan, trial));
 }
 
 double tensor_difference(const at::Tensor& expected, const at::Tensor& found) {
@@ -137,10 +133,8 @@ class Comparison {
   bool measure_reference() {
     const std::vector<c10::IValue>& example = trial_.request.example;
     try {
-      Timed first = run_once(trial_.reference, trial_);
-      expected_ = std::move(first.result);
-      seconds_ = first.seconds > kLongEnough ? first.seconds
-                                             : std::min(first.seconds, run_once(trial_.reference, trial_).seconds);
+      expected_ = trial_.reference.run(example);
+      seconds_ = seconds_of(trial_.reference, trial_);
       const auto* graph = std::get_if<GraphModule>(&trial_.model.impl().module);
       if (graph == nullptr || stopped()) return false;
       trial_.request.folded = std::make_shared<const Folded>(fold_for(*graph, example, !trial_.request.any_batch));

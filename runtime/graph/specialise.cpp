@@ -20,6 +20,12 @@ using torch::jit::Node;
 const c10::Symbol kDim = c10::Symbol::fromQualString("aten::dim");
 const c10::Symbol kSize = c10::Symbol::fromQualString("aten::size");
 
+// A list of sizes that grew on every run, were it a constant.
+bool changes_integers(const Node& node) {
+  const auto* list = node.inputs().empty() ? nullptr : node.input(0)->type()->castRaw<c10::ListType>();
+  return list != nullptr && list->getElementType()->kind() == c10::TypeKind::IntType;
+}
+
 // In-place operators keep their tensor's shape, but for these and those that write into an `out` argument.
 bool may_reshape(const Node& node) {
   static const std::vector<std::string_view> kNames = {
@@ -27,7 +33,7 @@ bool may_reshape(const Node& node) {
       "aten::t_",      "aten::transpose_", "aten::as_strided_", "aten::swapaxes_", "aten::swapdims_"};
   const c10::FunctionSchema* schema = node.maybeSchema();
   if (schema == nullptr || !schema->is_mutable()) return false;
-  return schema->argumentIndexWithName("out") ||
+  return changes_integers(node) || schema->argumentIndexWithName("out") ||
          std::find(kNames.begin(), kNames.end(), node.kind().toQualString()) != kNames.end();
 }
 

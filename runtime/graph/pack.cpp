@@ -57,7 +57,7 @@ bool fits(const at::Tensor& tensor, std::int64_t dimensions) {
 struct Activation {
   std::string name = "none";
   std::vector<double> scalars;
-  std::optional<std::string> algorithm = "";
+  std::string algorithm;
 };
 
 std::optional<double> number(const Node& node, const char* name) {
@@ -235,7 +235,7 @@ class Packer {
                                    put_scalars({}), put(c10::IValue())});
     } else {
       inputs.insert(inputs.end(),
-                    {put(tail.activation.name), put_scalars(tail.activation.scalars), put(*tail.activation.algorithm)});
+                    {put(tail.activation.name), put_scalars(tail.activation.scalars), put(tail.activation.algorithm)});
     }
     replace(node, tail, kConv, inputs);
   }
@@ -260,7 +260,7 @@ class Packer {
     }
     replace(node, tail, kLinear,
             {node->input(0), packed, put_bias(*bias), put(tail.activation.name), put_scalars(tail.activation.scalars),
-             put(*tail.activation.algorithm)});
+             put(tail.activation.algorithm)});
   }
 
   // Adds into the summand's own memory where nobody reads it afterwards: only convolutions, which keep nothing of

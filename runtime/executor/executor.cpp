@@ -205,7 +205,7 @@ struct Executor::Impl {
         if (!many(options)) plans.enough = Trial::kAnyTime;
       }
       Winner chosen = choose(std::move(plans));
-      if (!chosen.plan && options.precision == Precision::bf16 && options.log) {
+      if (!chosen.plan && options.precision == Precision::bf16 && options.log && !stopped) {
         options.log(LogLevel::warning, model.path() + ": runs in fp32, no bf16 plan gives its numbers");
       }
       return chosen;

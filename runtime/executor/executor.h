@@ -27,8 +27,8 @@ struct ExecutorOptions {
   int height = 0;
   int width = 0;
   // A hint; 0: unknown. Jobs of many images pay for plans that are made for one shape and held against the plain one
-  // (0.2 to 4 s of one CPU, on a thread of their own). bf16 is always such a plan; `automatic` takes the fastest of
-  // fp32 and, where the processor has it, bf16. Long jobs in fp32 also get one warning about what bf16 would save.
+  // (0.2 to 4 s of one CPU, on a thread of their own). bf16 is always such a plan; `automatic` tries bf16 first where
+  // the processor has it, then fp32. Long jobs in fp32 also get one warning about what bf16 would save.
   std::size_t images = 0;
   int threads = 1;  // OpenMP threads of the threads that will call run
   LogCallback log;

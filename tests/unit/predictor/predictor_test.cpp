@@ -340,8 +340,6 @@ TEST(PredictorTest, StageTimesAddUp) {
   EXPECT_GT(times.task, 0);
 }
 
-// Published weights and photographs: the place in a batch, the images beside it and the number of workers must not
-// reach the numbers.
 TEST(PredictorTest, TheModelAloneIsTimedOnEveryWorker) {
   PredictOptions options;
   options.workers = 3;
@@ -354,6 +352,8 @@ TEST(PredictorTest, TheModelAloneIsTimedOnEveryWorker) {
   EXPECT_THROW(predictor.time_model(0, 0), Error);
 }
 
+// Published weights and photographs: the place in a batch, the images beside it and the number of workers must not
+// reach the numbers.
 TEST(PredictorTest, TheSameJobGivesTheSameBits) {
   ASSERT_TRUE(fs::exists(PTRUN_TEST_WEIGHTS)) << PTRUN_TEST_WEIGHTS << " is missing; scripts/test.sh brings it";
   const Model model = load_model(PTRUN_TEST_WEIGHTS);

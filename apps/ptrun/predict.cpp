@@ -43,9 +43,10 @@ void warn_about_idle_options(const Arguments& arguments, const Model& model, Con
   };
   const std::string kind = "the model is of the kind " + model.kind();
   const bool script = model.kind() == "torchscript" || model.kind() == "lite_interpreter";
-  for (const char* option : {"trust", "op-library"}) {
-    if (arguments.has(option) && !script) warn(option, kind + ", not TorchScript");
+  if (arguments.has("trust") && !script && model.kind() != "exported_program") {
+    warn("trust", kind + ", which holds no operators of its own");
   }
+  if (arguments.has("op-library") && !script) warn("op-library", kind + ", not TorchScript");
   if (arguments.has("trust-native-code") && model.kind() != "aot_inductor") {
     warn("trust-native-code", kind + ", which holds no native code");
   }

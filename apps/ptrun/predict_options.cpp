@@ -64,7 +64,7 @@ OptionGroup model_group() {
           {{"labels,class-map", "FILE", "Names of the classes: one a line, or JSON"},
            {"task", "NAME", "What the output is read as: auto, classify, tensors, ... (auto)"},
            {"arch", "NAME", "Architecture of a weights file, see: ptrun models"},
-           {"trust", "", "Run a TorchScript file with any operator; only for files you wrote"},
+           {"trust", "", "Run a TorchScript or torch.export file with any operator; only for files you wrote"},
            {"trust-native-code", "", "Run an AOTInductor package, native code; only for packages you compiled"},
            {"op-library", "FILE", "Library with operators that a TorchScript file needs; its code runs; repeatable"}}};
 }

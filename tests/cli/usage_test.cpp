@@ -17,7 +17,7 @@ TEST_F(UsageTest, HelpAndVersion) {
     for (const char* command : {"predict", "benchmark", "inspect", "models", "devices"})
       EXPECT_THAT(help.out, HasSubstr(command));
   }
-  for (const char* command : {"predict", "inspect", "models", "devices"}) {
+  for (const char* command : {"predict", "benchmark", "inspect", "convert", "models", "devices"}) {
     const Finished help = run({command, "--help"});
     EXPECT_EQ(help.code, 0) << help.err;
     EXPECT_THAT(help.out, StartsWith(std::string("Usage: ptrun ") + command));
@@ -130,11 +130,17 @@ TEST_F(UsageTest, OptionsOfAnotherTask) {
 TEST_F(UsageTest, OptionsThatThisModelHasNoUseFor) {
   const Finished weights = predict({kPhotos + "/cat.jpg", "--trust", "--pad-value", "0", "--trust-native-code"});
   EXPECT_EQ(weights.code, 0);
-  EXPECT_THAT(weights.err, HasSubstr("--trust has no effect: the model is of the kind state_dict, not TorchScript"));
+  EXPECT_THAT(weights.err, HasSubstr("--trust has no effect: the model is of the kind state_dict, which holds no"));
   EXPECT_THAT(weights.err, HasSubstr("--trust-native-code has no effect"));
   EXPECT_THAT(weights.err, HasSubstr("--pad-value has no effect: nothing is padded with resize_mode shortest"));
   const Finished padded = predict({kPhotos + "/cat.jpg", "--resize-mode", "letterbox", "--pad-value", "0"});
   EXPECT_THAT(padded.err, testing::Not(HasSubstr("no effect")));
+  // Its operators are held against the list of those allowed, too.
+  const Finished exported = run({"predict", PTRUN_TEST_DATA "/archives/2.15.0/export.pt2", kPhotos + "/cat.jpg",
+                                 "--input-size", "4", "--trust", "--op-library", "none.so"});
+  EXPECT_EQ(exported.code, 0) << exported.err;
+  EXPECT_THAT(exported.err, testing::Not(HasSubstr("--trust has no effect")));
+  EXPECT_THAT(exported.err, HasSubstr("--op-library has no effect: the model is of the kind exported_program"));
 }
 
 TEST_F(UsageTest, DevicesAndModels) {

@@ -34,7 +34,7 @@ struct LoadOptions {
   std::string labels_file;         // one label a line, or JSON {"0": "name"} or ["name"]; empty: from the model
   std::string preset_name;         // a PublishedWeights name, or empty
   PresetLayer preset;              // fields given by the caller, first in precedence
-  bool trust = false;              // lifts the operator allow-list of TorchScript; only for files you wrote
+  bool trust = false;              // lifts the operator allow-list of programs; only for files you wrote
   bool trust_native_code = false;  // opens AOTInductor packages, whose code runs as it is; only for those you compiled
   // Shared libraries with operators that a TorchScript file needs. Their code runs when the file is loaded.
   std::vector<std::string> operator_libraries;

@@ -1,71 +1,45 @@
 #include "benchmark_report.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <cstdio>
 #include <numeric>
-#include <utility>
 
 #include "console.h"
+#include "figures.h"
 #include "ptrun/text.h"
 
 namespace ptrun::tool {
 namespace {
 
-std::string number(const char* pattern, double value) {
-  std::array<char, 64> text{};
-  std::snprintf(text.data(), text.size(), pattern, value);
-  return text.data();
-}
-
-std::string rate_text(double rate) { return number(rate < 10 ? "%.2f" : rate < 1000 ? "%.1f" : "%.0f", rate); }
-
-double rate(std::size_t images, double seconds) { return seconds > 0 ? static_cast<double>(images) / seconds : 0; }
-
 double mean(const std::vector<double>& values) {
   return values.empty() ? 0 : std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
 }
 
-// Shares of the workers' time.
-using Shares = std::array<std::pair<const char*, double>, 5>;
-
-Shares shares_of(const StageTimes& times) {
-  const double sum = times.read + times.decode + times.preprocess + times.model + times.task;
-  const double whole = sum > 0 ? sum : 1;
-  return {{{"read", times.read / whole},
-           {"decode", times.decode / whole},
-           {"preprocess", times.preprocess / whole},
-           {"model", times.model / whole},
-           {"task", times.task / whole}}};
-}
-
-std::string limit_of(const Shares& shares) {
-  return std::max_element(shares.begin(), shares.end(),
-                          [](const auto& a, const auto& b) { return a.second < b.second; })
-      ->first;
+// As shares of the workers' time.
+Stages shares_of(const StageTimes& times) {
+  Stages stages = stages_of(times);
+  const double sum = sum_of(stages);
+  if (sum <= 0) return stages;
+  for (auto& [name, value] : stages) value /= sum;
+  return stages;
 }
 
 double share_of_bound(const BenchmarkReport& report) {
-  const double bound = rate(report.model_alone.images, report.model_alone.seconds);
-  return bound > 0 ? rate(report.end_to_end->images, report.end_to_end->seconds) / bound : 0;
+  const double bound = rate_of(report.model_alone.images, report.model_alone.seconds);
+  return bound > 0 ? rate_of(report.end_to_end->images, report.end_to_end->seconds) / bound : 0;
 }
 
 std::string latency_text(const std::vector<double>& seconds) {
-  const auto ms = [](double value) { return number(value < 0.01 ? "%.2f" : "%.1f", 1000 * value); };
+  const auto ms = [](double value) { return format(value < 0.01 ? "%.2f" : "%.1f", 1000 * value); };
   return "p50 " + ms(percentile(seconds, 0.5)) + ", p90 " + ms(percentile(seconds, 0.9)) + ", p99 " +
          ms(percentile(seconds, 0.99)) + ", most " + ms(percentile(seconds, 1)) + " ms";
 }
 
 std::string latency_json(const std::vector<double>& seconds) {
-  const auto ms = [](double value) { return number("%.4f", 1000 * value); };
+  const auto ms = [](double value) { return format("%.4f", 1000 * value); };
   return "{\"mean\":" + ms(mean(seconds)) + ",\"p50\":" + ms(percentile(seconds, 0.5)) +
          ",\"p90\":" + ms(percentile(seconds, 0.9)) + ",\"p95\":" + ms(percentile(seconds, 0.95)) +
          ",\"p99\":" + ms(percentile(seconds, 0.99)) + ",\"max\":" + ms(percentile(seconds, 1)) + "}";
-}
-
-std::string counted(std::size_t count, const char* noun) {
-  return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
 }
 
 std::string line(const char* name, const std::string& value) {
@@ -91,26 +65,26 @@ std::string benchmark_text(const BenchmarkReport& report) {
                            counted(static_cast<std::size_t>(report.threads_per_worker), "thread") + ", batch " +
                            std::to_string(report.batch_size) + ", 3 x " + std::to_string(report.input_height) + " x " +
                            std::to_string(report.input_width));
-  text += line("start", "model loaded in " + number("%.2f", report.load_seconds) + " s, plan decided in " +
-                            number("%.2f", report.plan_seconds) + " s");
+  text += line("start", "model loaded in " + format("%.2f", report.load_seconds) + " s, plan decided in " +
+                            format("%.2f", report.plan_seconds) + " s");
   const ModelTimes& alone = report.model_alone;
   text += line("model alone",
-               rate_text(rate(alone.images, alone.seconds)) + " img/s; a call: " + latency_text(alone.calls));
+               rate_text(rate_of(alone.images, alone.seconds)) + " img/s; a call: " + latency_text(alone.calls));
   if (report.end_to_end) {
     const EndToEnd& run = *report.end_to_end;
-    text += line("from files", rate_text(rate(run.images, run.seconds)) + " img/s, " + counted(run.images, "image") +
+    text += line("from files", rate_text(rate_of(run.images, run.seconds)) + " img/s, " + counted(run.images, "image") +
                                    " from " + counted(run.files, "file") + ", " + std::to_string(run.failed) +
                                    " failed; an image under this load: " + latency_text(run.latencies));
-    const Shares shares = shares_of(run.times);
+    const Stages shares = shares_of(run.times);
     std::string stages;
     for (const auto& [name, share] : shares) {
-      stages += (stages.empty() ? "" : ", ") + std::string(name) + number(" %.1f %%", 100 * share);
+      stages += (stages.empty() ? "" : ", ") + std::string(name) + format(" %.1f %%", 100 * share);
     }
-    text += line("stages", stages + "; limit: " + limit_of(shares));
+    text += line("stages", stages + "; limit: " + largest_of(shares).first);
     text +=
-        line("of the bound", number("%.0f %%", 100 * share_of_bound(report)) + " of the model alone on all workers");
+        line("of the bound", format("%.0f %%", 100 * share_of_bound(report)) + " of the model alone on all workers");
   }
-  return text + line("memory", number("%.0f MB at most", static_cast<double>(report.peak_memory) / 1e6));
+  return text + line("memory", format("%.0f MB at most", static_cast<double>(report.peak_memory) / 1e6));
 }
 
 std::string benchmark_json(const BenchmarkReport& report) {
@@ -122,27 +96,27 @@ std::string benchmark_json(const BenchmarkReport& report) {
       std::to_string(report.input_width) + "],\"batch_size\":" + std::to_string(report.batch_size) +
       ",\"workers\":" + std::to_string(report.workers) +
       ",\"threads_per_worker\":" + std::to_string(report.threads_per_worker) +
-      ",\"load_seconds\":" + number("%.4f", report.load_seconds) +
-      ",\"plan_seconds\":" + number("%.4f", report.plan_seconds);
+      ",\"load_seconds\":" + format("%.4f", report.load_seconds) +
+      ",\"plan_seconds\":" + format("%.4f", report.plan_seconds);
   const ModelTimes& alone = report.model_alone;
-  json += R"(,"model_alone":{"images_per_second":)" + number("%.3f", rate(alone.images, alone.seconds)) +
+  json += R"(,"model_alone":{"images_per_second":)" + format("%.3f", rate_of(alone.images, alone.seconds)) +
           ",\"warm_up_calls\":" + std::to_string(report.warm_up_calls) + ",\"calls\":" + std::to_string(report.calls) +
-          ",\"images\":" + std::to_string(alone.images) + ",\"seconds\":" + number("%.4f", alone.seconds) +
+          ",\"images\":" + std::to_string(alone.images) + ",\"seconds\":" + format("%.4f", alone.seconds) +
           ",\"latency_ms\":" + latency_json(alone.calls) + "}";
   if (report.end_to_end) {
     const EndToEnd& run = *report.end_to_end;
-    const Shares shares = shares_of(run.times);
-    json += R"(,"end_to_end":{"images_per_second":)" + number("%.3f", rate(run.images, run.seconds)) +
+    const Stages shares = shares_of(run.times);
+    json += R"(,"end_to_end":{"images_per_second":)" + format("%.3f", rate_of(run.images, run.seconds)) +
             ",\"files\":" + std::to_string(run.files) + ",\"images\":" + std::to_string(run.images) +
-            ",\"failed\":" + std::to_string(run.failed) + ",\"seconds\":" + number("%.4f", run.seconds) +
+            ",\"failed\":" + std::to_string(run.failed) + ",\"seconds\":" + format("%.4f", run.seconds) +
             ",\"latency_ms\":" + latency_json(run.latencies) + ",\"stages\":{";
     bool first = true;
     for (const auto& [name, share] : shares) {
-      json += std::string(first ? "\"" : ",\"") + name + "\":" + number("%.4f", share);
+      json += std::string(first ? "\"" : ",\"") + name + "\":" + format("%.4f", share);
       first = false;
     }
-    json += R"(},"limit":")" + limit_of(shares) + R"(","share_of_model_alone":)" +
-            number("%.4f", share_of_bound(report)) + "}";
+    json += R"(},"limit":")" + std::string(largest_of(shares).first) + R"(","share_of_model_alone":)" +
+            format("%.4f", share_of_bound(report)) + "}";
   }
   return json + ",\"peak_memory_bytes\":" + std::to_string(report.peak_memory) + "}\n";
 }

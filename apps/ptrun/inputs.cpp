@@ -1,15 +1,12 @@
 #include "inputs.h"
 
 #include "command.h"
+#include "figures.h"
 #include "predict_options.h"
 #include "ptrun/text.h"
 
 namespace ptrun::tool {
 namespace {
-
-std::string count_text(std::size_t count, const char* noun) {
-  return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
-}
 
 std::string skipped_text(const InputList& inputs) {
   std::string text;
@@ -31,12 +28,12 @@ InputList image_list(const Arguments& arguments, Console& console) {
   if (inputs.paths.empty()) {
     throw Exit(kUsage, "no images were found" +
                            (skipped == 0 ? std::string()
-                                         : "; " + count_text(skipped, "name") + " skipped: " + skipped_text(inputs) +
+                                         : "; " + counted(skipped, "name") + " skipped: " + skipped_text(inputs) +
                                                "; --all-files takes every file that is not hidden"));
   }
   if (skipped > 0) {
     console.log(LogLevel::warning,
-                count_text(skipped, "name") + " in folders and globs skipped (" + skipped_text(inputs) + ")");
+                counted(skipped, "name") + " in folders and globs skipped (" + skipped_text(inputs) + ")");
   }
   return inputs;
 }

@@ -1,45 +1,17 @@
 #include "progress.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <cstdio>
-#include <utility>
+
+#include "figures.h"
 
 namespace ptrun::tool {
 namespace {
-
-template <typename... Values>
-std::string format(const char* pattern, Values... values) {
-  std::array<char, 128> text{};
-  std::snprintf(text.data(), text.size(), pattern, values...);
-  return text.data();
-}
-
-std::string rate_text(double rate) { return format(rate < 10 ? "%.2f" : rate < 1000 ? "%.1f" : "%.0f", rate); }
 
 std::string duration_text(double seconds) {
   const auto whole = static_cast<long long>(std::ceil(std::max(0.0, seconds)));
   if (whole >= 3600) return format("%lld:%02lld:%02lld", whole / 3600, whole / 60 % 60, whole % 60);
   return format("%lld:%02lld", whole / 60, whole % 60);
-}
-
-double rate_of(std::size_t images, double seconds) { return seconds > 0 ? static_cast<double>(images) / seconds : 0.0; }
-
-using Stages = std::array<std::pair<const char*, double>, 5>;
-
-Stages stages_of(const StageTimes& times) {
-  return {{{"read", times.read},
-           {"decode", times.decode},
-           {"preprocess", times.preprocess},
-           {"model", times.model},
-           {"task", times.task}}};
-}
-
-double sum_of(const Stages& stages) {
-  double sum = 0;
-  for (const auto& [name, seconds] : stages) sum += seconds;
-  return sum;
 }
 
 struct Limit {
@@ -54,13 +26,8 @@ Limit limit_of(const JobSummary& summary) {
   const double work = sum_of(stages);
   const double available = summary.seconds * std::max(1, summary.workers);
   if (available > 0 && work < 0.5 * available && summary.seconds > 1) return {"output", 1 - work / available};
-  const auto largest =
-      std::max_element(stages.begin(), stages.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
-  return {largest->first, work > 0 ? largest->second / work : 0};
-}
-
-std::string counted(std::size_t count, const char* noun) {
-  return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
+  const auto& [name, seconds] = largest_of(stages);
+  return {name, work > 0 ? seconds / work : 0};
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 """Images per second from a folder of JPEGs to labels: ptrun beside Python on the same files and weights, fp32.
 
-Usage: python end_to_end.py PTRUN FOLDER [--networks mobilenet_v2,resnet50] [--rounds 3]
+Usage: python end_to_end.py PTRUN FOLDER [--networks mobilenet_v2,resnet50]
+       [--weights NETWORK=FILE]... [--rounds 3]
 
 FOLDER: small or large of make_images.py. Peers: torchvision's transforms and a DataLoader (0 and 2 worker processes, the
 better one counts) with the eager model, and OpenVINO with the same transforms in two threads. Rounds alternate. ptrun's
@@ -11,7 +12,6 @@ import argparse
 import concurrent.futures
 import json
 import pathlib
-import platform
 import statistics
 import subprocess
 import tempfile
@@ -21,12 +21,10 @@ import torch
 import torchvision
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
-from torchvision import transforms
+
+from common import PREPARE, PREPARE_WORDS, processor
 
 BATCH = 8
-PREPARE = transforms.Compose([
-    transforms.Resize(256), transforms.CenterCrop(224), transforms.ToTensor(),
-    transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])])
 
 
 class Photos(Dataset):
@@ -71,27 +69,34 @@ def openvino_loop(compiled, files):
 
 def ptrun_run(tool, weights, folder, out):
     start = time.perf_counter()
-    subprocess.run([tool, "predict", weights, folder, "-o", out, "--force", "--quiet", "--topk", "1", "--input-size",
-                    "224", "--resize-size", "256", "--interpolation", "bilinear", "--resize-mode", "shortest",
-                    "--crop-mode", "center", "--mean", "0.485,0.456,0.406", "--std", "0.229,0.224,0.225"], check=True)
+    subprocess.run([tool, "predict", weights, folder, "-o", out, "--force", "--quiet", "--topk", "1",
+                    *PREPARE_WORDS], check=True)
     seconds = time.perf_counter() - start
     rows = [json.loads(line) for line in open(out)]
     return seconds, {row["path"]: row["predictions"][0]["index"] for row in rows}
 
 
+def network_and_file(text):
+    network, separator, file = text.partition("=")
+    if not (network and separator and file):
+        raise argparse.ArgumentTypeError(f"{text} was given, expected NETWORK=FILE")
+    return network, file
+
+
 def main():
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tool")
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("--networks", default="mobilenet_v2,mobilenet_v3_large,resnet50")
-    parser.add_argument("--weights", action="append", default=[])
+    parser.add_argument("--weights", action="append", default=[], type=network_and_file, metavar="NETWORK=FILE",
+                        help="published weights of a network of --networks; repeatable")
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     import openvino
     files = sorted(str(path) for path in arguments.folder.glob("*.jpg"))
-    given = dict(item.split("=", 1) for item in arguments.weights)
-    print(f"{platform.processor() or platform.machine()}, {len(files)} files of {arguments.folder.name}, "
-          f"torch {torch.__version__}, OpenVINO {openvino.__version__}, fp32, medians of {arguments.rounds}\n")
+    given = dict(arguments.weights)
+    print(f"{processor()}, {len(files)} files of {arguments.folder.name}, torch {torch.__version__}, OpenVINO "
+          f"{openvino.__version__}, fp32, medians of {arguments.rounds} rounds, {time.strftime('%Y-%m-%d')}\n")
     print("| network | ptrun img/s | DataLoader + eager | OpenVINO | ratio to eager | to OpenVINO | same first label |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory() as temporary:

@@ -6,9 +6,10 @@ Usage: python model_only.py PTRUN [--networks resnet50,...] [--batches 1,8] [--p
 Every peer gets inputs in the form that it likes best (channels_last, bfloat16); ptrun's calls take NCHW float32 and
 convert them. A round times all peers one after the other, its figure is the median call; the table shows medians over
 the rounds, and medians of the rounds' ratios, which a busy machine disturbs less. Weights are random (seeded), batch
-norms have the statistics of the photographs. Agreement: logits of ptrun for photographs against torch eager in fp32, the largest
-difference as a share of the range of the logits, beside the same for torch eager in that precision; "apart" is how much
-two photographs' logits differ, as a share of that range, so that a network that says the same of everything shows.
+norms have the statistics of the photographs. Agreement: logits of ptrun for photographs against torch eager in fp32,
+the largest difference as a share of the range of the logits, beside the same for torch eager in that precision; "apart"
+is how much two photographs' logits differ, as a share of that range, so that a network that says the same of everything
+shows.
 """
 import argparse
 import functools
@@ -22,17 +23,13 @@ import time
 import torch
 import torchvision
 from PIL import Image
-from torchvision import transforms
+
+from common import PREPARE, PREPARE_WORDS, processor
 
 NETWORKS = "resnet50,mobilenet_v3_large,efficientnet_b0,convnext_tiny,vit_b_16"
 PHOTOS = pathlib.Path(__file__).resolve().parents[2] / "tests/data/photos"
 # From this many images on ptrun compiles at batch 1 (ptrun benchmark always does).
 MANY = 150
-PREPARE = transforms.Compose([
-    transforms.Resize(256), transforms.CenterCrop(224), transforms.ToTensor(),
-    transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])])
-PREPARE_WORDS = ["--input-size", "224", "--resize-size", "256", "--interpolation", "bilinear", "--resize-mode",
-                 "shortest", "--crop-mode", "center", "--mean", "0.485,0.456,0.406", "--std", "0.229,0.224,0.225"]
 
 
 def photos():
@@ -146,13 +143,6 @@ def agreement(tool, name, weights, precision, folder):
     same = (found.argmax(1) == expected.argmax(1)).sum().item()
     return {"ptrun": (found - expected).abs().max().item() / span, "eager": (eager - expected).abs().max().item() / span,
             "apart": (expected - expected[0]).abs().max().item() / span, "same": f"{same} of {len(images)}"}
-
-
-def processor():
-    for line in open("/proc/cpuinfo"):
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return "unknown processor"
 
 
 def compare(arguments, name, weights, batch, precision, agreed):

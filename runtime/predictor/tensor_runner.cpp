@@ -1,10 +1,7 @@
 #include <c10/core/InferenceMode.h>
 
-#include "core/text.h"
 #include "executor/executor.h"
-#include "image/image.h"
-#include "predictor/pixels.h"
-#include "predictor/read_file.h"
+#include "predictor/input.h"
 #include "preprocess/preprocess.h"
 #include "ptrun/error.h"
 #include "ptrun/torch.h"
@@ -13,6 +10,7 @@ namespace ptrun {
 namespace {
 
 ExecutorOptions executor_options(const Model& model, const PredictOptions& options) {
+  if (!model.signature().preprocesses_itself) check_preset(model.preset().values);
   ExecutorOptions chosen;
   chosen.device = parse_device(options.device);
   if (options.device == "auto") chosen.device = fit_device(model, chosen.device, options.log);
@@ -42,22 +40,11 @@ at::Tensor TensorRunner::prepare(const Input& image) const {
     throw Error(ErrorCode::unsupported, impl_->model.path(),
                 "the model does not take a batch of images of one size, which is what prepare() makes; use Predictor");
   }
-  image::DecodeOptions decode;
-  decode.limits.pixels = impl_->options.max_image_pixels;
-  decode.exif = preset.exif;
-  decode.color = preset.color;
-  const std::string subject = !image.path.empty()  ? printable(image.path, 4096)
-                              : image.name.empty() ? "image"
-                                                   : printable(image.name, 4096);
+  const std::string subject = subject_of(image);
   image::Pixels pixels;
   std::vector<char> file;
-  if (image.pixels.data != nullptr) {
-    copy_pixels(image.pixels, subject, decode.limits, pixels);
-  } else if (image.bytes) {
-    image::decode(*image.bytes, subject, decode, pixels);
-  } else {
-    image::decode(read_file(image.path, impl_->options.max_image_bytes, file), subject, decode, pixels);
-  }
+  const std::string_view bytes = encoded_bytes(image, subject, impl_->options.max_image_bytes, file);
+  decode_input(image, bytes, subject, decode_options(impl_->options, preset), pixels);
   at::Tensor tensor = at::empty({3, preset.input_height, preset.input_width}, at::kFloat);
   PreprocessScratch scratch;
   preprocess(pixels, preset, scratch, tensor.mutable_data_ptr<float>());

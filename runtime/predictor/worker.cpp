@@ -11,12 +11,10 @@
 #include <vector>
 
 #include "core/signals.h"
-#include "core/text.h"
 #include "executor/executor.h"
 #include "executor/openmp.h"
 #include "image/image.h"
-#include "predictor/pixels.h"
-#include "predictor/read_file.h"
+#include "predictor/input.h"
 #include "preprocess/preprocess.h"
 #include "ptrun/error.h"
 #include "task/task.h"
@@ -40,25 +38,15 @@ class StopWatch {
   Clock::time_point last_ = Clock::now();
 };
 
-std::string subject_of(const Input& input) {
-  if (!input.path.empty()) return printable(input.path, 4096);
-  return input.name.empty() ? "image" : printable(input.name, 4096);
-}
-
 class Worker {
  public:
   explicit Worker(WorkerShared& shared)
       : shared_(shared),
         preset_(shared.model.preset().values),
         as_list_(shared.model.signature().form == InputForm::list_chw),
-        capacity_(as_list_ ? 1 : static_cast<std::size_t>(shared.executor.batch_size())) {
-    decode_options_.limits.pixels = shared.options.max_image_pixels;
-    decode_options_.exif = preset_.exif;
-    decode_options_.color = preset_.color;
-    if (!as_list_)
-      decode_options_.region = [&preset = preset_](int width, int height) {
-        return source_region(width, height, preset);
-      };
+        capacity_(as_list_ ? 1 : static_cast<std::size_t>(shared.executor.batch_size())),
+        decode_options_(decode_options(shared.options, preset_)) {
+    if (as_list_) decode_options_.region = nullptr;
     waiting_.reserve(capacity_);
     outcomes_.reserve(capacity_);
     if (!as_list_) {
@@ -120,31 +108,10 @@ class Worker {
   }
 
   void decode(const Input& input, const std::string& subject, Stage& stage) {
-    const int given = (input.path.empty() ? 0 : 1) + (input.bytes ? 1 : 0) + (input.pixels.data != nullptr ? 1 : 0);
-    if (given != 1) {
-      throw Error(ErrorCode::invalid_argument, subject,
-                  std::to_string(given) + " of path, bytes and pixels were given, expected one");
-    }
-    std::string_view bytes;
-    if (input.pixels.data != nullptr) {
-      stage = Stage::decode;
-      copy_pixels(input.pixels, subject, decode_options_.limits, pixels_);
-      watch_.lap(times_.decode);
-      return;
-    }
-    if (input.bytes) {
-      bytes = *input.bytes;
-      if (bytes.size() > shared_.options.max_image_bytes) {
-        throw Error(ErrorCode::limit_exceeded, subject,
-                    human_bytes(bytes.size()) + " were given, the limit is " +
-                        human_bytes(shared_.options.max_image_bytes) + " (max_image_bytes)");
-      }
-    } else {
-      bytes = read_file(input.path, shared_.options.max_image_bytes, file_);
-    }
+    const std::string_view bytes = encoded_bytes(input, subject, shared_.options.max_image_bytes, file_);
     watch_.lap(times_.read);
     stage = Stage::decode;
-    image::decode(bytes, subject, decode_options_, pixels_);
+    decode_input(input, bytes, subject, decode_options_, pixels_);
     watch_.lap(times_.decode);
   }
 

@@ -33,6 +33,23 @@ TEST(TorchHeaderTest, TensorsGiveThePredictorsScores) {
   }
 }
 
+TEST(TorchHeaderTest, LimitsOfImagesHoldAsInAPredictor) {
+  const Model model = load_model(PTRUN_TEST_WEIGHTS);
+  PredictOptions options;
+  options.max_image_bytes = 10;
+  Input bytes;
+  bytes.bytes = std::make_shared<const std::string>("more than ten");
+  const Outcome expected = Predictor(model, options).predict(bytes);
+  ASSERT_FALSE(expected.ok());
+  try {
+    TensorRunner(model, options).prepare(bytes);
+    ADD_FAILURE() << "was prepared";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::limit_exceeded);
+    EXPECT_EQ(error.what(), expected.failure.message);
+  }
+}
+
 TEST(TorchHeaderTest, BatchesThatCannotRunAreNamed) {
   const TensorRunner runner(load_model(PTRUN_TEST_WEIGHTS));
   for (const at::Tensor& batch : {at::zeros({2, 3, 224, 224}), at::zeros({3, 224, 224}),

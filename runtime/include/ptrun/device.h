@@ -10,7 +10,7 @@ namespace ptrun {
 // A processor that runs models.
 struct Device {
   // The makes there are.
-  enum class Kind { cpu, cuda };  // The makes there are.
+  enum class Kind { cpu, cuda };
   Kind kind = Kind::cpu;
   int index = 0;  // CUDA device number
 };

@@ -49,7 +49,7 @@ struct PredictOptions {
 // Pixels that the caller owns until the call or callback that uses them has returned.
 struct ImageView {
   // Order of the bytes of a pixel; alpha is ignored.
-  enum class Format { rgb, bgr, rgba, bgra, gray };  // Order of the bytes of a pixel.
+  enum class Format { rgb, bgr, rgba, bgra, gray };
   const unsigned char* data = nullptr;
   int width = 0;
   int height = 0;

@@ -41,14 +41,11 @@ ptrun_status ptrun_model_get_info(ptrun_model* model, ptrun_model_info* info) {
 
 namespace {
 
-ptrun_status text_at(const char* what, const std::vector<std::string>& texts, std::size_t index, const char** out) {
-  return guarded([&] {
-    require(out, "out");
-    if (index >= texts.size()) {
-      refuse(what, "number " + std::to_string(index) + " was asked for, there are " + std::to_string(texts.size()));
-    }
-    *out = texts[index].c_str();
-  });
+const char* text_at(const char* what, const std::vector<std::string>& texts, std::size_t index) {
+  if (index >= texts.size()) {
+    refuse(what, "number " + std::to_string(index) + " was asked for, there are " + std::to_string(texts.size()));
+  }
+  return texts[index].c_str();
 }
 
 ptrun_text* made_text(std::string text) {
@@ -58,15 +55,17 @@ ptrun_text* made_text(std::string text) {
 }  // namespace
 
 ptrun_status ptrun_model_get_label(ptrun_model* model, size_t index, const char** out) {
-  std::shared_ptr<ModelHandle> found;
-  const ptrun_status status = guarded([&] { found = find<ModelHandle>(model); });
-  return status != PTRUN_OK ? status : text_at("label", found->model.labels().names, index, out);
+  return guarded([&] {
+    require(out, "out");
+    *out = text_at("label", find<ModelHandle>(model)->model.labels().names, index);
+  });
 }
 
 ptrun_status ptrun_model_get_note(ptrun_model* model, size_t index, const char** out) {
-  std::shared_ptr<ModelHandle> found;
-  const ptrun_status status = guarded([&] { found = find<ModelHandle>(model); });
-  return status != PTRUN_OK ? status : text_at("note", found->model.notes(), index, out);
+  return guarded([&] {
+    require(out, "out");
+    *out = text_at("note", find<ModelHandle>(model)->model.notes(), index);
+  });
 }
 
 ptrun_status ptrun_inspect(const char* path, int32_t verify, ptrun_text** out) {

@@ -69,7 +69,7 @@ ptrun_predict_options default_predict_options();
 // NULL: the defaults. Throws Error for what cannot be meant.
 LoadOptions load_options(const ptrun_load_options* given);
 PredictOptions predict_options(const ptrun_predict_options* given);
-// `size`: of the caller's struct.
+// Throws Error where not exactly one of path, bytes and pixels is given.
 Input input(const ptrun_input& given);
 
 // A new one for NULL.

@@ -1,13 +1,17 @@
 #include "capi/options.h"
 
 #include <algorithm>
-#include <climits>
-#include <limits>
 
 #include "capi/handles.h"
 
 namespace ptrun::capi {
 namespace {
+
+// Numbers of the C interface are those of the C++ enumerations; what is added comes last in both.
+static_assert(static_cast<int>(Precision::int8) == PTRUN_INT8);
+static_assert(static_cast<int>(Activation::none) == PTRUN_NO_ACTIVATION);
+static_assert(static_cast<int>(ImageView::Format::gray) == PTRUN_GRAY);
+static_assert(static_cast<int>(LogLevel::error) == PTRUN_LOG_ERROR);
 
 // No version of any struct comes near; a size that was never set does.
 constexpr std::size_t kLargestStruct = 4096;
@@ -152,10 +156,7 @@ Input input(const ptrun_input& given) {
     made.pixels.width = read.width;
     made.pixels.height = read.height;
     made.pixels.format = enumerator("format", read.format, ImageView::Format::gray);
-    const std::size_t channels = read.format == PTRUN_GRAY                              ? 1
-                                 : read.format == PTRUN_RGB || read.format == PTRUN_BGR ? 3
-                                                                                        : 4;
-    made.pixels.stride = read.stride != 0 ? read.stride : channels * static_cast<std::size_t>(std::max(read.width, 0));
+    made.pixels.stride = read.stride;
   }
   const int sources =
       (read.path != nullptr ? 1 : 0) + (read.bytes != nullptr ? 1 : 0) + (read.pixels != nullptr ? 1 : 0);

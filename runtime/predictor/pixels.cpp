@@ -45,9 +45,10 @@ void copy_pixels(const ImageView& view, const std::string& subject, const image:
                 "an image of " + size + " pixels was given, the limit is " + std::to_string(limits.pixels) +
                     " pixels (max_image_pixels)");
   }
-  if (view.stride < width * layout.bytes) {
+  const std::size_t stride = view.stride != 0 ? view.stride : width * layout.bytes;
+  if (stride < width * layout.bytes) {
     throw Error(ErrorCode::bad_image, subject,
-                "a stride of " + std::to_string(view.stride) + " bytes was given, expected at least " +
+                "a stride of " + std::to_string(stride) + " bytes was given, expected at least " +
                     std::to_string(width * layout.bytes) + " for " + size + " pixels");
   }
   out.width = view.width;
@@ -57,7 +58,7 @@ void copy_pixels(const ImageView& view, const std::string& subject, const image:
   if (out.data.size() < width * height * 3) out.data.resize(width * height * 3);
   std::uint8_t* to = out.data.data();
   for (std::size_t y = 0; y < height; ++y) {
-    const unsigned char* row = view.data + y * view.stride;
+    const unsigned char* row = view.data + y * stride;
     if (view.format == ImageView::Format::rgb) {
       std::memcpy(to, row, width * 3);
       to += width * 3;

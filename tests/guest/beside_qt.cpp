@@ -15,4 +15,5 @@
 #include "ptrun/inspect.h"
 #include "ptrun/job.h"
 #include "ptrun/modules.h"
+#include "ptrun/results.h"
 #include "ptrun/text.h"

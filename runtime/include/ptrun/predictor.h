@@ -53,7 +53,7 @@ struct ImageView {
   const unsigned char* data = nullptr;
   int width = 0;
   int height = 0;
-  std::size_t stride = 0;  // bytes from row to row
+  std::size_t stride = 0;  // bytes from row to row; 0: rows follow without a gap
   Format format = Format::rgb;
 };
 

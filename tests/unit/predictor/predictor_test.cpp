@@ -80,6 +80,11 @@ TEST(PredictorTest, FilesBytesAndPixelsGiveTheSame) {
   EXPECT_EQ(exact_text(predictor.predict(pixels)), exact_text(file));
   pixels.pixels.format = ImageView::Format::bgra;
   EXPECT_EQ(predictor.predict(pixels).prediction->classes[0].label, "blue");
+  const std::string red_over_blue("\xFF\0\0\xFF\0\0\0\0\xFF\0\0\xFF", 12);
+  pixels.pixels = {reinterpret_cast<const unsigned char*>(red_over_blue.data()), 2, 2, 6, ImageView::Format::rgb};
+  const std::string with_stride = exact_text(predictor.predict(pixels));
+  pixels.pixels.stride = 0;
+  EXPECT_EQ(exact_text(predictor.predict(pixels)), with_stride);
   fs::remove(path);
 }
 

@@ -151,6 +151,8 @@ TEST_F(FailuresTest, ASecondInterruptEndsAtOnce) {
   Process process(
       {PTRUN_TOOL, "predict", kWeights, "@" + path("list.txt"), "-o", path("out.jsonl"), "-b", "64", "-j", "1"}, {});
   wait_for_lines(path("out.jsonl"), 1);
+  // Between two batches there is nothing to wait for: well into the next one.
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
   process.send(SIGINT);
   std::this_thread::sleep_for(std::chrono::milliseconds(20));
   process.send(SIGINT);

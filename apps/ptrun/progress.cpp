@@ -61,15 +61,15 @@ std::string summary_line(const JobSummary& summary) {
 
 std::string summary_json(const JobSummary& summary) {
   const std::size_t done = summary.succeeded + summary.failed;
-  std::string json = "{\"event\":\"summary\",\"total\":" + std::to_string(summary.total) +
+  std::string json = R"({"event":"summary","total":)" + std::to_string(summary.total) +
                      ",\"done\":" + std::to_string(summary.succeeded) +
                      ",\"failed\":" + std::to_string(summary.failed) +
                      ",\"interrupted\":" + (summary.cancelled ? "true" : "false") +
                      ",\"stopped_on_errors\":" + (summary.stopped_on_errors ? "true" : "false");
-  json += format(",\"seconds\":%.4f,\"images_per_second\":%.3f", summary.seconds, rate_of(done, summary.seconds));
-  json += ",\"limit\":\"" + limit_of(summary).stage + "\",\"workers\":" + std::to_string(summary.workers) +
+  json += format(R"(,"seconds":%.4f,"images_per_second":%.3f)", summary.seconds, rate_of(done, summary.seconds));
+  json += R"(,"limit":")" + limit_of(summary).stage + R"(","workers":)" + std::to_string(summary.workers) +
           ",\"threads_per_worker\":" + std::to_string(summary.threads_per_worker) +
-          ",\"batch_size\":" + std::to_string(summary.batch_size) + ",\"plan\":\"" + summary.plan + "\",\"stages\":{";
+          ",\"batch_size\":" + std::to_string(summary.batch_size) + R"(,"plan":")" + summary.plan + R"(","stages":{)";
   bool first = true;
   for (const auto& [name, seconds] : stages_of(summary.times)) {
     json += format("%s\"%s\":%.4f", first ? "" : ",", name, seconds);

@@ -1,19 +1,18 @@
 #!/usr/bin/env python3
 """Makes docs/formats.md: kinds of files and PyTorch versions, each cell from what ptrun says of the files in tests/data.
 
-  scripts/docs/formats.py PTRUN            prints the page
-  scripts/docs/formats.py PTRUN --write    writes docs/formats.md
-  scripts/docs/formats.py PTRUN --check    ends with 1 when docs/formats.md is another
+  scripts/docs/formats.py LIBPTRUN            prints the page
+  scripts/docs/formats.py LIBPTRUN --write    writes docs/formats.md
+  scripts/docs/formats.py LIBPTRUN --check    ends with 1 when docs/formats.md is another
 
+LIBPTRUN is build/lib/libptrun.so: the tool would open LibTorch for each file.
 Every file below tests/data/archives has to belong to a row, so that a new one cannot be left out.
 """
-import concurrent.futures
+import ctypes
 import difflib
 import json
-import os
 import pathlib
 import re
-import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -98,11 +97,19 @@ def files_of(patterns):
     return found
 
 
+def inspect(ptrun, path):
+    """What `ptrun inspect --json` prints."""
+    text, data = ctypes.c_void_p(), ctypes.c_char_p()
+    if ptrun.ptrun_inspect(str(path).encode(), 0, ctypes.byref(text)) != 0:
+        sys.exit(f"{path}: {ptrun.ptrun_last_error().decode()}")
+    ptrun.ptrun_text_get(text, ctypes.byref(data), None)
+    found = json.loads(data.value)
+    ptrun.ptrun_text_free(text)
+    return found
+
+
 def outcome(ptrun, path):
-    run = subprocess.run([ptrun, "inspect", "--json", str(path)], capture_output=True, text=True, check=False)
-    if run.returncode != 0:
-        sys.exit(f"{path}: ptrun inspect ended with {run.returncode}: {run.stderr}")
-    found = json.loads(run.stdout)
+    found = inspect(ptrun, path)
     if found["runnable"]:
         return "runs"
     if not found["explanation"]:
@@ -128,8 +135,7 @@ def make_page(ptrun):
     for what, wrong in (("in no row", missing), ("in two rows", twice)):
         if wrong:
             sys.exit(f"{sorted(wrong)[0]}: {what} of scripts/docs/formats.py")
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        outcomes = dict(zip(paths, pool.map(lambda path: outcome(ptrun, path), paths)))
+    outcomes = {path: outcome(ptrun, path) for path in paths}
     lines = ["| File | " + " | ".join(VERSIONS) + " |", "| --- " * (len(VERSIONS) + 1) + "|"]
     for title, first, last, files in rows:
         cells = []
@@ -147,7 +153,9 @@ def main():
     mode = sys.argv[2] if len(sys.argv) == 3 else ""
     if len(sys.argv) not in (2, 3) or mode not in ("", "--write", "--check"):
         sys.exit(__doc__)
-    page = make_page(sys.argv[1])
+    ptrun = ctypes.CDLL(sys.argv[1])
+    ptrun.ptrun_last_error.restype = ctypes.c_char_p
+    page = make_page(ptrun)
     if mode == "--write":
         PAGE.write_text(page, encoding="utf-8")
     elif mode == "--check":
@@ -155,7 +163,7 @@ def main():
         difference = difflib.unified_diff(committed.splitlines(), page.splitlines(), str(PAGE), "made now", lineterm="")
         text = "\n".join(difference)
         if text:
-            sys.exit(f"{text}\ndocs/formats.md is out of date: scripts/docs/formats.py PTRUN --write")
+            sys.exit(f"{text}\ndocs/formats.md is out of date: scripts/docs/formats.py LIBPTRUN --write")
     else:
         sys.stdout.write(page)
 

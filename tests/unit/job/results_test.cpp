@@ -10,6 +10,7 @@
 #include "ptrun/error.h"
 #include "ptrun/job.h"
 #include "support/pictures.h"
+#include "support/scratch.h"
 #include "support/tiny_model.h"
 
 namespace ptrun {
@@ -21,9 +22,7 @@ using testing::HasSubstr;
 class ResultFileTest : public testing::Test {
  protected:
   void SetUp() override {
-    root_ = fs::path(testing::TempDir()) /
-            (std::string("ptrun_results_") + testing::UnitTest::GetInstance()->current_test_info()->name());
-    fs::remove_all(root_);
+    root_ = test::scratch_path("results");
     fs::create_directories(root_);
     for (const int level : {10, 200}) {
       inputs_.paths.push_back(path(std::to_string(level) + ".bmp"));

@@ -9,11 +9,17 @@
 #include <QMimeData>
 #include <QScreen>
 #include <QSet>
+#include <QTest>
 #include <QUrl>
 #include <filesystem>
 #include <system_error>
 
 namespace desktop::test {
+
+bool activate(QWidget& window) {
+  window.activateWindow();
+  return QTest::qWaitForWindowActive(&window);
+}
 
 bool drop(QWidget& window, const QStringList& paths) {
   QMimeData data;

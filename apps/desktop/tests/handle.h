@@ -7,6 +7,8 @@
 
 namespace desktop::test {
 
+// Makes `window`, which is shown, the one that keys go to; on Xvfb no window manager does it. False where it is not.
+bool activate(QWidget& window);
 // Enters with `paths` over the middle of `window` and lets them fall. False where the window did not take them.
 bool drop(QWidget& window, const QStringList& paths);
 // Chooses the item with `text` in the combo box `name` below `window`, a part of it being enough. False without one.

@@ -93,7 +93,7 @@ int main(int argc, char** argv) {
   QElapsedTimer clock;
   MainWindow window;
   window.show();
-  if (!QTest::qWaitForWindowExposed(&window)) return 1;
+  if (!QTest::qWaitForWindowExposed(&window) || !activate(window)) return 1;
   QJsonObject report;
   report[QStringLiteral("photos")] = count;
   report[QStringLiteral("memory_window_mb")] = memory_mb("VmRSS");
@@ -134,6 +134,10 @@ int main(int argc, char** argv) {
   // The same folder again, with the model there.
   QTest::keyClick(&window, Qt::Key_Delete, Qt::ControlModifier | Qt::ShiftModifier);
   application.run_for(500);
+  if (window.photos().size() > 0) {
+    std::fputs("error: the key that clears the photos did not reach the window\n", stderr);
+    return 1;
+  }
   application.restart();
   first_ms = -1;
   double last_picture_ms = -1;

@@ -74,11 +74,7 @@ class WindowTest : public QObject {
     window_ = std::make_unique<MainWindow>();
     window_->show();
     QVERIFY(QTest::qWaitForWindowExposed(window_.get()));
-    activate();
-  }
-  void activate() {
-    window_->activateWindow();
-    QVERIFY(QTest::qWaitForWindowActive(window_.get()));
+    QVERIFY(activate(*window_));
   }
   void open_weights() {
     QVERIFY(drop(*window_, {kWeights}));
@@ -318,7 +314,7 @@ class WindowTest : public QObject {
       QTest::keyClick(name, Qt::Key_Return);
     });
     key(window_.get(), Qt::Key_O, Qt::ControlModifier);
-    activate();  // no window manager does it when the dialog goes
+    QVERIFY(activate(*window_));  // again, now that the dialog has gone
     QTRY_VERIFY_WITH_TIMEOUT(window_->runner().model().has_value(), kPatience);
 
     drop_and_wait({kPhotos}, 7);

@@ -14,7 +14,8 @@ namespace {
 constexpr int kNice = 5;
 // The first labels come from a predictor for a few photos, which compiles nothing.
 constexpr std::size_t kFew = 16;
-// From here on a second predictor, made for all of them, pays: the library compiles from 64 images on.
+// From here on a second predictor, made for all of them, pays: larger batches, and where the library finds that it pays
+// a compiled plan.
 constexpr std::size_t kMany = 64;
 
 }  // namespace
@@ -99,11 +100,12 @@ void Engine::loop() {
       has_model_ = model_.has_value();
       blocked_ = false;
     } else if (new_options_) {
-      options_ = *std::exchange(new_options_, std::nullopt);
+      EngineOptions chosen = *std::exchange(new_options_, std::nullopt);
       blocked_ = false;
       lock.unlock();
       wait_for_answers();
-      drop_predictors();
+      drop_predictors();  // until then the thread of `better_` reads them
+      options_ = std::move(chosen);
       lock.lock();
     } else {
       Work work = std::move(queue_.front());

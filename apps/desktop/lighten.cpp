@@ -26,8 +26,11 @@ void HeavyParts::lighten(ptrun::Outcome& outcome) {
   }
   const std::size_t bytes = prediction.segment_map.size() + prediction.image.size();
   if (bytes == 0) return;
-  if (kept_.fetch_add(bytes) + bytes <= budget_) return;
-  kept_ -= bytes;
+  // In one step: forget() may come between two.
+  std::size_t kept = kept_;
+  while (kept + bytes <= budget_) {
+    if (kept_.compare_exchange_weak(kept, kept + bytes)) return;
+  }
   free_values(prediction.segment_map);
   free_values(prediction.image);
 }

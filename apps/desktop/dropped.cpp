@@ -3,16 +3,23 @@
 #include <QDir>
 #include <QFileInfo>
 #include <QUrl>
+#include <algorithm>
 
 namespace desktop {
 namespace {
 
 const QStringList& model_endings() {
-  static const QStringList endings = {QStringLiteral("pt"),  QStringLiteral("pth"),         QStringLiteral("pt2"),
-                                      QStringLiteral("ptl"), QStringLiteral("safetensors"), QStringLiteral("ckpt"),
-                                      QStringLiteral("bin"), QStringLiteral("torchscript"), QStringLiteral("onnx"),
-                                      QStringLiteral("tar"), QStringLiteral("pkl"),         QStringLiteral("json")};
+  static const QStringList endings = {
+      QStringLiteral("pt"),          QStringLiteral("pth"),  QStringLiteral("pt2"), QStringLiteral("ptl"),
+      QStringLiteral("safetensors"), QStringLiteral("ckpt"), QStringLiteral("bin"), QStringLiteral("torchscript"),
+      QStringLiteral("onnx"),        QStringLiteral("tar"),  QStringLiteral("pkl"), QStringLiteral("index.json")};
   return endings;
+}
+
+bool is_model_file(const QString& path) {
+  return std::any_of(model_endings().begin(), model_endings().end(), [&](const QString& ending) {
+    return path.endsWith(QLatin1Char('.') + ending, Qt::CaseInsensitive);
+  });
 }
 
 bool is_model_folder(const QString& path) {
@@ -26,8 +33,7 @@ bool is_model_folder(const QString& path) {
 Dropped sort_dropped(const QStringList& paths) {
   Dropped dropped;
   for (const QString& path : paths) {
-    const QFileInfo info(path);
-    const bool is_model = info.isDir() ? is_model_folder(path) : model_endings().contains(info.suffix().toLower());
+    const bool is_model = QFileInfo(path).isDir() ? is_model_folder(path) : is_model_file(path);
     if (is_model) {
       dropped.model = path;
     } else {

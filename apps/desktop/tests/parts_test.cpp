@@ -228,6 +228,10 @@ class PartsTest : public QObject {
     const Dropped dropped = sort_dropped({QStringLiteral("/a/net.PT"), photos, QStringLiteral("/a/b.jpg")});
     QCOMPARE(dropped.model, QStringLiteral("/a/net.PT"));
     QCOMPARE(dropped.sources, (QStringList{photos, QStringLiteral("/a/b.jpg")}));
+    // What lies beside a model is none.
+    QCOMPARE(sort_dropped({QStringLiteral("/a/net.pt"), QStringLiteral("/a/net.ptrun.json")}).model,
+             QStringLiteral("/a/net.pt"));
+    QVERIFY(!sort_dropped({QStringLiteral("/a/model.safetensors.index.json")}).model.isEmpty());
     for (const QString& name : {QStringLiteral("/config.json"), QStringLiteral("/model.safetensors")}) {
       QFile file(photos + name);
       QVERIFY(file.open(QIODevice::WriteOnly));

@@ -8,19 +8,19 @@
 
 namespace desktop {
 
-ExportResult export_rows(const QString& path, ptrun::Task task, const std::vector<ExportRow>& rows) {
+ptrun::ResultFileOptions export_options(const ptrun::Model& model) {
+  ptrun::ResultFileOptions options;
+  options.task = model.task();
+  const std::size_t classes = model.labels().names.size();
+  if (classes > 0) options.topk = static_cast<int>(std::min(classes, static_cast<std::size_t>(options.topk)));
+  return options;
+}
+
+ExportResult export_rows(const QString& path, ptrun::ResultFileOptions options, const std::vector<ExportRow>& rows) {
   ExportResult result;
   result.path = path;
   try {
-    ptrun::ResultFileOptions options;
-    options.task = task;
     options.replace = true;
-    options.topk = 1;
-    for (const ExportRow& row : rows) {
-      if (!row.outcome->ok()) continue;
-      options.topk = std::max(options.topk, static_cast<int>(row.outcome->prediction->classes.size()));
-      options.logits = row.outcome->prediction->logits;
-    }
     ptrun::ResultFile file(QFile::encodeName(path).toStdString(), options);
     for (const ExportRow& row : rows) file.write(row.path, *row.outcome);
     file.finish();

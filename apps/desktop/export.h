@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "ptrun/model.h"
 #include "ptrun/results.h"
 
 namespace desktop {
@@ -15,6 +16,9 @@ struct ExportRow {
   std::shared_ptr<const ptrun::Outcome> outcome;
 };
 
+// For rows of `model`, run with the default options: the columns of `ptrun predict -o`.
+ptrun::ResultFileOptions export_options(const ptrun::Model& model);
+
 struct ExportResult {
   QString path;
   std::size_t rows = 0;
@@ -22,6 +26,6 @@ struct ExportResult {
 };
 
 // Any thread; takes as long as the disk. An existing file is replaced once the new one is complete.
-ExportResult export_rows(const QString& path, ptrun::Task task, const std::vector<ExportRow>& rows);
+ExportResult export_rows(const QString& path, ptrun::ResultFileOptions options, const std::vector<ExportRow>& rows);
 
 }  // namespace desktop

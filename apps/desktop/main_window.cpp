@@ -273,8 +273,8 @@ void MainWindow::export_to(const QString& path, bool shown_only) {
   } else {
     for (int number = 0; number < photos_.size(); ++number) add(number);
   }
-  const ptrun::Task task = runner_.model() ? runner_.model()->task() : ptrun::Task::classify;
-  QtConcurrent::run(export_rows, path, task, rows).then(this, [this](const ExportResult& result) {
+  const auto options = runner_.model() ? export_options(*runner_.model()) : ptrun::ResultFileOptions();
+  QtConcurrent::run(export_rows, path, options, rows).then(this, [this](const ExportResult& result) {
     if (result.error.isEmpty()) {
       banner_->say(QStringLiteral("%1 rows written to %2").arg(result.rows).arg(result.path));
     } else {

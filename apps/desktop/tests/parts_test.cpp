@@ -139,7 +139,9 @@ class PartsTest : public QObject {
     const QString path = folder.filePath(QStringLiteral("rows.jsonl"));
     outcome.prediction->task = ptrun::Task::tensors;
     outcome.prediction->tensors.pop_back();
-    export_rows(path, ptrun::Task::tensors, {{"x", std::make_shared<const ptrun::Outcome>(outcome)}});
+    ptrun::ResultFileOptions options;
+    options.task = ptrun::Task::tensors;
+    export_rows(path, options, {{"x", std::make_shared<const ptrun::Outcome>(outcome)}});
     QFile rows(path);
     QVERIFY(rows.open(QIODevice::ReadOnly));
     const QByteArray row = rows.readAll();
@@ -240,7 +242,7 @@ class PartsTest : public QObject {
   }
 
   void an_export_that_cannot_be_written_says_why() {
-    const ExportResult result = export_rows(QStringLiteral("/nowhere/x.csv"), ptrun::Task::classify, {});
+    const ExportResult result = export_rows(QStringLiteral("/nowhere/x.csv"), {}, {});
     QVERIFY2(result.error.contains(QStringLiteral("does not exist")), qPrintable(result.error));
   }
 };

@@ -85,6 +85,25 @@ class WindowTest : public QObject {
     QTRY_COMPARE_WITH_TIMEOUT(photos().size(), photos_then, kPatience);
     QTRY_COMPARE_WITH_TIMEOUT(answered(), photos_then, kPatience);
   }
+  // One of them fails.
+  void expect_the_tools_rows(const QStringList& sources, int count) {
+    drop_and_wait(sources, count);
+    for (const QString& ending : {QStringLiteral(".jsonl"), QStringLiteral(".csv")}) {
+      QSignalSpy exported(window_.get(), &MainWindow::exported);
+      window_->export_to(path(QStringLiteral("window") + ending), false);
+      QVERIFY(exported.wait(kPatience));
+      QCOMPARE(exported.front().at(1).toString(), QString());
+      QProcess tool;
+      tool.start(kTool, QStringList{QStringLiteral("predict"), kWeights} + sources +
+                            QStringList{QStringLiteral("--force"), QStringLiteral("-o"),
+                                        path(QStringLiteral("tool") + ending)});
+      QVERIFY(tool.waitForFinished(kPatience));
+      QCOMPARE(tool.exitCode(), 1);
+      const QByteArray rows = read_file(path(QStringLiteral("tool") + ending));
+      QVERIFY(rows.count('\n') >= count);
+      QCOMPARE(read_file(path(QStringLiteral("window") + ending)), rows);
+    }
+  }
   void key(QWidget* widget, Qt::Key code, Qt::KeyboardModifiers modifiers = Qt::NoModifier) {
     QTest::keyClick(widget, code, modifiers);
   }
@@ -192,21 +211,13 @@ class WindowTest : public QObject {
     write_file(path(QStringLiteral("no.jpg")), "no picture");
     const QStringList sources = {kPhotos, path(QStringLiteral("no.jpg"))};
     open_weights();
+    expect_the_tools_rows(sources, 8);
+
+    // Also where every photo failed.
+    key(window_.get(), Qt::Key_Delete, Qt::ControlModifier | Qt::ShiftModifier);
+    expect_the_tools_rows({path(QStringLiteral("no.jpg"))}, 1);
+    key(window_.get(), Qt::Key_Delete, Qt::ControlModifier | Qt::ShiftModifier);
     drop_and_wait(sources, 8);
-    for (const QString& ending : {QStringLiteral(".jsonl"), QStringLiteral(".csv")}) {
-      QSignalSpy exported(window_.get(), &MainWindow::exported);
-      window_->export_to(path(QStringLiteral("window") + ending), false);
-      QVERIFY(exported.wait(kPatience));
-      QCOMPARE(exported.front().at(1).toString(), QString());
-      QProcess tool;
-      tool.start(kTool, QStringList{QStringLiteral("predict"), kWeights} + sources +
-                            QStringList{QStringLiteral("-o"), path(QStringLiteral("tool") + ending)});
-      QVERIFY(tool.waitForFinished(kPatience));
-      QCOMPARE(tool.exitCode(), 1);  // one image failed
-      const QByteArray rows = read_file(path(QStringLiteral("tool") + ending));
-      QVERIFY(rows.count('\n') >= 8);
-      QCOMPARE(read_file(path(QStringLiteral("window") + ending)), rows);
-    }
 
     // What is shown, in the order of the grid.
     QVERIFY(choose(*window_, QStringLiteral("show_filter"), QStringLiteral("With a result")));

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The same set-up as quickstart.sh, then every test: first all of them, then those of the rooms that parse foreign
 # bytes once more under AddressSanitizer and UBSan. --no-desktop leaves the desktop application and its packages out.
-# With CI=true warnings are errors and the fuzz targets run for a minute each.
+# With CI=true warnings are errors, the fuzz targets run for a minute each, and what changed in the binary interface is
+# reported.
 #
 #   scripts/test.sh [--yes] [--no-desktop]
 
@@ -25,5 +26,8 @@ say "testing"
 ctest --preset release --parallel "$(build_jobs)"
 say "testing under sanitizers"
 ctest --preset asan --parallel "$(build_jobs)"
-if [[ "${CI:-}" == true ]]; then scripts/fuzz.sh 60; fi
+if [[ "${CI:-}" == true ]]; then
+  scripts/check_abi.sh
+  scripts/fuzz.sh 60
+fi
 say "all tests passed in ${SECONDS} s"

@@ -1,133 +1,92 @@
-"""Images per second from a folder of JPEGs to labels: ptrun beside Python on the same files and weights, fp32.
+"""From folders of JPEGs to first labels: ptrun and all peers on the same files, in turns."""
+import os
 
-Usage: python end_to_end.py PTRUN FOLDER [--networks mobilenet_v2,resnet50]
-       [--weights NETWORK=FILE]... [--rounds 3]
+from common import median
+from networks import CHECKED, REAL, agreement, apart
+from runners import Peer, PeerFailed, Ptrun
 
-FOLDER: small or large of make_images.py. Peers: torchvision's transforms and a DataLoader (0 and 2 worker processes, the
-better one counts) with the eager model, and OpenVINO with the same transforms in two threads. Rounds alternate. ptrun's
-time is the whole process, start and loading too; a peer's is its loop alone. Prints a Markdown table of medians and how
-many first labels agree. Weights are random except for --weights NETWORK=FILE; labels of random weights may tie.
-"""
-import argparse
-import concurrent.futures
-import json
-import pathlib
-import statistics
-import subprocess
-import tempfile
-import time
-
-import torch
-import torchvision
-from PIL import Image
-from torch.utils.data import DataLoader, Dataset
-
-from common import PREPARE, PREPARE_WORDS, processor
-
-BATCH = 8
+TORCH = ("eager", "compile", "timm")
+PEERS = (*TORCH, "openvino", "openvino-opencv", "onnxruntime")
+CORES = len(os.sched_getaffinity(0))
 
 
-class Photos(Dataset):
-    def __init__(self, files):
-        self.files = files
-
-    def __len__(self):
-        return len(self.files)
-
-    def __getitem__(self, index):
-        with Image.open(self.files[index]) as image:
-            return PREPARE(image.convert("RGB"))
-
-
-def loop(model, files, workers):
-    top = []
-    start = time.perf_counter()
-    with torch.inference_mode():
-        for batch in DataLoader(Photos(files), BATCH, num_workers=workers):
-            top += model(batch).argmax(1).tolist()
-    return time.perf_counter() - start, top
+def checked(context, network, precision, runner):
+    """How a runner's logits for the small set agree with torch eager in fp32."""
+    files = context.files["small"][:CHECKED]
+    reference = context.models.reference(network, files)
+    if isinstance(runner, Ptrun):
+        found = runner.logits(context.models.weights(network), files)
+    else:
+        found = runner.logits(files)
+    return agreement(reference, found)
 
 
-def openvino_loop(compiled, files):
-    import openvino
-    photos, top = Photos(files), [None] * len(files)
-    start = time.perf_counter()
-    queue = openvino.AsyncInferQueue(compiled)
-    queue.set_callback(lambda request, first: top.__setitem__(
-        slice(first, first + BATCH), request.get_output_tensor().data.argmax(1).tolist()))
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        rows = pool.map(photos.__getitem__, range(len(files)))
-        pending = []
-        for index, row in enumerate(rows):
-            pending.append(row)
-            if len(pending) == BATCH or index + 1 == len(files):
-                queue.start_async(torch.stack(pending).numpy(), index + 1 - len(pending))
-                pending = []
-    queue.wait_all()
-    return time.perf_counter() - start, top
+def labels_of(context, runner, network, files, seconds, workers):
+    if isinstance(runner, Ptrun):
+        return runner.labels(context.models.weights(network), files, seconds)
+    return runner.labels(files, seconds, workers if runner.name in TORCH else 0)
 
 
-def ptrun_run(tool, weights, folder, out):
-    start = time.perf_counter()
-    subprocess.run([tool, "predict", weights, folder, "-o", out, "--force", "--quiet", "--topk", "1",
-                    *PREPARE_WORDS], check=True)
-    seconds = time.perf_counter() - start
-    rows = [json.loads(line) for line in open(out)]
-    return seconds, {row["path"]: row["predictions"][0]["index"] for row in rows}
+def best_workers(eager, files):
+    """Worker processes of the DataLoader: none, or one for each core."""
+    rates = {workers: eager.labels(files, 1.0, workers, 0.5)["rate"] for workers in (0, CORES)}
+    return max(rates, key=rates.get)
 
 
-def network_and_file(text):
-    network, separator, file = text.partition("=")
-    if not (network and separator and file):
-        raise argparse.ArgumentTypeError(f"{text} was given, expected NETWORK=FILE")
-    return network, file
+def measure_set(context, name, network, precision, runners, workers):
+    files = context.files[name]
+    rounds = {runner.name: [] for runner in runners}
+    for _ in range(context.rounds):
+        for runner in list(runners):
+            try:
+                rounds[runner.name].append(labels_of(context, runner, network, files, context.seconds, workers))
+            except PeerFailed as error:
+                context.note(f"{network} {precision} {name}: {error}")
+                runners.remove(runner)
+                rounds.pop(runner.name)
+    cells = []
+    # mobilenet_v2 has its published weights: every image of the set is held against torch eager in fp32.
+    whole = context.models.reference(network, files).argmax(1) if network == REAL and name == "small" else None
+    for runner in runners:
+        own, labels = rounds[runner.name], rounds[runner.name][-1].pop("labels")
+        cell = {"set": name, "network": network, "precision": precision, "runner": runner.name,
+                "pillow": runner.pillow, "rates": [window["rate"] for window in own],
+                "cpu_ms": median(window["cpu_ms"] for window in own)}
+        if isinstance(runner, Ptrun):
+            cell |= {"plan": own[-1]["plan"], "first_row": median(window["first_row"] for window in own)}
+        if runner.name in TORCH:
+            cell["workers"] = workers
+        if whole is not None:
+            cell |= {"labels_same": int(sum(a == b for a, b in zip(labels, whole.tolist()))), "labels_of": len(labels)}
+        cells.append(cell)
+    return cells
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("tool")
-    parser.add_argument("folder", type=pathlib.Path)
-    parser.add_argument("--networks", default="mobilenet_v2,mobilenet_v3_large,resnet50")
-    parser.add_argument("--weights", action="append", default=[], type=network_and_file, metavar="NETWORK=FILE",
-                        help="published weights of a network of --networks; repeatable")
-    parser.add_argument("--rounds", type=int, default=3)
-    arguments = parser.parse_args()
-    import openvino
-    files = sorted(str(path) for path in arguments.folder.glob("*.jpg"))
-    given = dict(arguments.weights)
-    print(f"{processor()}, {len(files)} files of {arguments.folder.name}, torch {torch.__version__}, OpenVINO "
-          f"{openvino.__version__}, fp32, medians of {arguments.rounds} rounds, {time.strftime('%Y-%m-%d')}\n")
-    print("| network | ptrun img/s | DataLoader + eager | OpenVINO | ratio to eager | to OpenVINO | same first label |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
-    with tempfile.TemporaryDirectory() as temporary:
-        for name in arguments.networks.split(","):
-            torch.manual_seed(7)
-            model = torchvision.models.get_model(name).eval()
-            weights = given.get(name)
-            if weights:
-                model.load_state_dict(torch.load(weights, weights_only=True))
-            else:
-                weights = f"{temporary}/{name}.pt"
-                torch.save(model.state_dict(), weights)
-            core = openvino.Core()
-            converted = openvino.convert_model(model, example_input=torch.rand(BATCH, 3, 224, 224))
-            compiled = core.compile_model(converted, "CPU", {
-                "PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": "f32"})
-            times = {"ptrun": [], "eager": [], "openvino": []}
-            for _ in range(arguments.rounds):
-                seconds, ours = ptrun_run(arguments.tool, weights, str(arguments.folder), f"{temporary}/rows.jsonl")
-                times["ptrun"].append(seconds)
-                both = [loop(model, files, workers) for workers in (0, 2)]
-                times["eager"].append(min(both)[0])
-                seconds, _ = openvino_loop(compiled, files)
-                times["openvino"].append(seconds)
-                theirs = both[0][1]
-            same = sum(ours[file] == top for file, top in zip(files, theirs))
-            rate = {key: len(files) / statistics.median(value) for key, value in times.items()}
-            print(f"| {name} | {rate['ptrun']:.0f} | {rate['eager']:.0f} | {rate['openvino']:.0f} | "
-                  f"{rate['ptrun'] / rate['eager']:.2f} | {rate['ptrun'] / rate['openvino']:.2f} | "
-                  f"{same} of {len(files)} |", flush=True)
-
-
-if __name__ == "__main__":
-    main()
+def run(context):
+    peers = {name: Peer(name, context.models, context.log) for name in PEERS if name in context.peers}
+    for network in context.networks:
+        reference = context.models.reference(network, context.files["small"][:CHECKED])
+        context.results.setdefault("apart", {})[network] = apart(reference)
+        for precision in context.precisions:
+            context.say(f"from files to labels: {network} {precision}")
+            runners = [Ptrun(context.tool, precision)]
+            if precision == "bf16":
+                runners.append(Ptrun(context.tool, "auto"))
+            found = {}
+            for runner in [*runners, *peers.values()]:
+                try:
+                    if isinstance(runner, Peer):
+                        runner.load(network, precision)
+                    found[runner.name] = checked(context, network, precision, runner)
+                    if isinstance(runner, Peer):
+                        runners.append(runner)
+                except PeerFailed as error:
+                    context.note(f"{network} {precision}: {error}")
+            for name in context.sets:
+                eager = peers.get("eager")
+                workers = best_workers(eager, context.files[name]) if eager in runners else CORES
+                for cell in measure_set(context, name, network, precision, list(runners), workers):
+                    context.results.setdefault("end_to_end", []).append(cell | found[cell["runner"]])
+                context.save()
+    for peer in peers.values():
+        peer.close()

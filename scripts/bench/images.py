@@ -1,6 +1,6 @@
 """The image sets of the benchmarks: photographs of tests/data, cropped, turned over and with noise, by a seed.
 
-Usage: python make_images.py FOLDER [--small 600] [--large 30]
+Usage: python images.py FOLDER [--small 600] [--large 30]
 
 FOLDER/small: JPEG 500x375, about 43 KB; FOLDER/large: 12 megapixels. Writes FOLDER/SHA256SUMS and prints one checksum
 of all, which two runs with the same Pillow and numpy share. A complete folder is left as it is.
@@ -49,21 +49,27 @@ def make(folder, small, large):
     (folder / "SHA256SUMS").write_text("\n".join(sums) + "\n")
 
 
+def sets(folder, small=600, large=30):
+    """Makes what is not there yet. One checksum of all, and the files of each set."""
+    sums = folder / "SHA256SUMS"
+    if not sums.exists() or len(sums.read_text().splitlines()) != small + large:
+        make(folder, small, large)
+    files = {name: sorted(str(path) for path in (folder / name).glob("*.jpg")) for name in ("small", "large")}
+    return hashlib.sha256(sums.read_bytes()).hexdigest()[:16], files
+
+
 def main():
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("--small", type=int, default=600)
     parser.add_argument("--large", type=int, default=30)
-    args = parser.parse_args()
-    sums = args.folder / "SHA256SUMS"
-    wanted = args.small + args.large
-    if not sums.exists() or len(sums.read_text().splitlines()) != wanted:
-        make(args.folder, args.small, args.large)
-    for name in ("small", "large"):
-        sizes = [path.stat().st_size for path in (args.folder / name).glob("*.jpg")]
-        if sizes:
-            print(f"{name}: {len(sizes)} images, {sum(sizes) / len(sizes) / 1000:.1f} KB each")
-    print("checksum:", hashlib.sha256(sums.read_bytes()).hexdigest()[:16])
+    given = parser.parse_args()
+    checksum, files = sets(given.folder, given.small, given.large)
+    for name, paths in files.items():
+        if paths:
+            kilobytes = sum(pathlib.Path(path).stat().st_size for path in paths) / len(paths) / 1000
+            print(f"{name}: {len(paths)} images, {kilobytes:.1f} KB each")
+    print("checksum:", checksum)
 
 
 if __name__ == "__main__":

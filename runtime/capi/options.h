@@ -12,29 +12,21 @@
 
 namespace ptrun::capi {
 
-// Sizes of the first version's structs. What is added later comes at the end, and these stay.
-template <typename Struct>
-inline constexpr std::size_t kFirstSize = 0;
-template <>
-inline constexpr std::size_t kFirstSize<ptrun_load_options> = 128;
-template <>
-inline constexpr std::size_t kFirstSize<ptrun_model_info> = 72;
-template <>
-inline constexpr std::size_t kFirstSize<ptrun_predict_options> = 96;
-template <>
-inline constexpr std::size_t kFirstSize<ptrun_predictor_info> = 32;
-template <>
-inline constexpr std::size_t kFirstSize<ptrun_input> = 72;
-template <>
-inline constexpr std::size_t kFirstSize<ptrun_result_info> = 104;
+// The size of the struct in its first version, which stays: what is added later comes at the end.
+constexpr std::size_t first_size(const ptrun_load_options& /*of*/) { return 128; }
+constexpr std::size_t first_size(const ptrun_model_info& /*of*/) { return 72; }
+constexpr std::size_t first_size(const ptrun_predict_options& /*of*/) { return 96; }
+constexpr std::size_t first_size(const ptrun_predictor_info& /*of*/) { return 32; }
+constexpr std::size_t first_size(const ptrun_input& /*of*/) { return 72; }
+constexpr std::size_t first_size(const ptrun_result_info& /*of*/) { return 104; }
 
-// Falls when a field is added: then it goes to the new size, while kFirstSize stays.
-static_assert(sizeof(ptrun_load_options) == kFirstSize<ptrun_load_options>);
-static_assert(sizeof(ptrun_model_info) == kFirstSize<ptrun_model_info>);
-static_assert(sizeof(ptrun_predict_options) == kFirstSize<ptrun_predict_options>);
-static_assert(sizeof(ptrun_predictor_info) == kFirstSize<ptrun_predictor_info>);
-static_assert(sizeof(ptrun_input) == kFirstSize<ptrun_input>);
-static_assert(sizeof(ptrun_result_info) == kFirstSize<ptrun_result_info>);
+// Falls when a field is added: then the new size stands here, while first_size() stays.
+static_assert(sizeof(ptrun_load_options) == first_size(ptrun_load_options{}));
+static_assert(sizeof(ptrun_model_info) == first_size(ptrun_model_info{}));
+static_assert(sizeof(ptrun_predict_options) == first_size(ptrun_predict_options{}));
+static_assert(sizeof(ptrun_predictor_info) == first_size(ptrun_predictor_info{}));
+static_assert(sizeof(ptrun_input) == first_size(ptrun_input{}));
+static_assert(sizeof(ptrun_result_info) == first_size(ptrun_result_info{}));
 
 // Throws invalid_argument for a size that no version of `name` has.
 void check_size(const char* name, std::size_t size, std::size_t first);
@@ -44,7 +36,7 @@ void check_rest(const char* name, const void* given, std::size_t known, std::siz
 // What `given` says, and `defaults` where an older caller's struct ends.
 template <typename Struct>
 Struct read_sized(const char* name, const Struct& given, const Struct& defaults) {
-  check_size(name, given.size, kFirstSize<Struct>);
+  check_size(name, given.size, first_size(given));
   check_rest(name, &given, sizeof(Struct), given.size);
   Struct result = defaults;
   std::memcpy(&result, &given, given.size < sizeof(Struct) ? given.size : sizeof(Struct));
@@ -56,7 +48,7 @@ Struct read_sized(const char* name, const Struct& given, const Struct& defaults)
 template <typename Struct>
 void write_sized(const char* name, Struct* to, std::size_t size, Struct value) {
   require(to, name);
-  check_size(name, size, kFirstSize<Struct>);
+  check_size(name, size, first_size(value));
   value.size = size;
   std::memset(static_cast<void*>(to), 0, size);
   std::memcpy(static_cast<void*>(to), &value, size < sizeof(Struct) ? size : sizeof(Struct));

@@ -171,7 +171,7 @@ ptrun_status ptrun_predict_batch(ptrun_predictor* predictor, const ptrun_input* 
     // The caller's struct may be longer or shorter than ours.
     const auto* bytes = reinterpret_cast<const unsigned char*>(inputs);
     const std::size_t size = inputs->size;
-    check_size("ptrun_input", size, kFirstSize<ptrun_input>);
+    check_size("ptrun_input", size, first_size(ptrun_input{}));
     for (std::size_t i = 0; i < count; ++i) {
       const auto& given = *reinterpret_cast<const ptrun_input*>(bytes + i * size);
       if (given.size != size) refuse("ptrun_input::size", "differs between the images, expected one size");

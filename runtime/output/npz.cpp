@@ -50,6 +50,13 @@ std::string_view descr_of(DType dtype) {
   }
 }
 
+// Bytes that the shape of `tensor` asks for; `descr` is that of its dtype.
+std::uint64_t size_of(const TensorOutput& tensor, std::string_view descr) {
+  std::uint64_t bytes = tensor.dtype == DType::bfloat16 ? 2 : std::stoul(std::string(descr.substr(2)));
+  for (const std::int64_t size : tensor.shape) bytes *= static_cast<std::uint64_t>(size);
+  return bytes;
+}
+
 // As float32: the upper half of its bits.
 std::string widened(std::string_view bfloat16) {
   std::string bytes(bfloat16.size() * 2, '\0');
@@ -176,6 +183,12 @@ class NpzWriter final : public RowWriter {
     if (descr.empty()) {
       throw Error(ErrorCode::output_failed, "npz",
                   "output " + printable(tensor.name, 100) + " has a dtype that numpy lacks; write .jsonl");
+    }
+    if (const std::uint64_t size = size_of(tensor, descr); tensor.data.size() != size) {
+      throw Error(ErrorCode::output_failed, "npz",
+                  "output " + printable(tensor.name, 100) + " holds " + std::to_string(tensor.data.size()) +
+                      " bytes, expected the " + std::to_string(size) +
+                      " of its shape; write all that the model returned");
     }
     std::string_view bytes(reinterpret_cast<const char*>(tensor.data.data()), tensor.data.size());
     std::string wide;

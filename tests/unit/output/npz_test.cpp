@@ -138,6 +138,15 @@ TEST(NpzTest, WritesTheTypesThatNumpyHas) {
                      [&] { one(DType::float8_e5m2, "\1"); });
 }
 
+// Programs hand over rows of their own; an array shorter than its header would not open.
+TEST(NpzTest, ValuesThatAreMissingAreTold) {
+  test::expect_error(ErrorCode::output_failed, "output x holds 8 bytes, expected the 12 of its shape", [] {
+    npz({image("a", {floats("x", {3}, {1, 2})})});
+  });
+  test::expect_error(ErrorCode::output_failed, "output x holds 4 bytes, expected the 2 of its shape",
+                     [] { npz({image("a", {tensor("x", DType::bfloat16, {1}, "abcd")})}); });
+}
+
 // Names come out of model files.
 TEST(NpzTest, NamesDoNoHarm) {
   const auto x = [](const char* name) { return floats(name, {}, {1}); };

@@ -27,6 +27,7 @@ Engine::~Engine() {
     const std::lock_guard lock(mutex_);
     quit_ = true;
     queue_.clear();
+    opening_.cancel();
   }
   changed_.notify_all();
   thread_.join();
@@ -35,12 +36,16 @@ Engine::~Engine() {
 void Engine::open(std::string path, int epoch) {
   {
     const std::lock_guard lock(mutex_);
-    open_ = OpenRequest{std::move(path), epoch};
+    opening_.cancel();
+    opening_ = {};
+    open_ = OpenRequest{std::move(path), epoch, opening_};
     queue_.clear();
     cancel_ = true;
   }
   changed_.notify_all();
 }
+
+void Engine::close() { open({}, 0); }
 
 void Engine::set_options(EngineOptions options) {
   {
@@ -124,6 +129,7 @@ void Engine::loop() {
 void Engine::load(const OpenRequest& request) {
   drop_predictors();
   model_.reset();
+  if (request.path.empty()) return;
   try {
     ptrun::Inspection inspection = ptrun::inspect(request.path);
     const bool runnable = inspection.runnable;
@@ -132,6 +138,12 @@ void Engine::load(const OpenRequest& request) {
     ptrun::LoadOptions options;
     options.log = [this](ptrun::LogLevel level, const std::string& message) {
       if (level >= ptrun::LogLevel::warning) events_.warned(message);
+    };
+    options.cancellation = request.cancellation;
+    options.progress = [&](const ptrun::LoadProgress& progress) {
+      if (progress.bytes_total == 0) return;
+      const auto read = static_cast<double>(progress.bytes_read);
+      events_.loading(request.epoch, read / static_cast<double>(progress.bytes_total));
     };
     model_ = ptrun::load_model(request.path, options);
     events_.loaded(request.epoch, *model_);

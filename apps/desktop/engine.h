@@ -39,6 +39,7 @@ struct EnginePlan {
 // Called from the engine's or a worker's thread, several at a time; must not block, throw or call the engine.
 struct EngineEvents {
   std::function<void(int epoch, ptrun::Inspection&&)> inspected;
+  std::function<void(int epoch, double part)> loading;  // 0..1 of the file's bytes
   std::function<void(int epoch, const ptrun::Model&)> loaded;
   std::function<void(int epoch, const std::string& message)> load_failed;
   std::function<void(const std::string& message)> run_failed;  // the photos wait until the options or model change
@@ -55,8 +56,10 @@ class Engine {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  // Forgets what is queued, then inspects and loads `path`.
+  // Forgets what is queued, gives up a model that is being loaded, then inspects and loads `path`.
   void open(std::string path, int epoch);
+  // Forgets what is queued and lets the model go, also one that is being loaded.
+  void close();
   // For the photos that are not started yet.
   void set_options(EngineOptions options);
   // Photos wait until a model is loaded.
@@ -68,8 +71,9 @@ class Engine {
 
  private:
   struct OpenRequest {
-    std::string path;
+    std::string path;  // empty: no model
     int epoch = 0;
+    ptrun::Cancellation cancellation;
   };
 
   void loop();
@@ -92,6 +96,7 @@ class Engine {
   bool blocked_ = false;  // no predictor can be made from model and options
   bool cancel_ = false;
   std::optional<OpenRequest> open_;
+  ptrun::Cancellation opening_;  // of the latest request
   std::optional<EngineOptions> new_options_;
   std::deque<Work> queue_;
   bool has_model_ = false;

@@ -31,6 +31,12 @@ EngineEvents JobRunner::events() {
       Q_EMIT state_changed();
     });
   };
+  events.loading = [this](int epoch, double part) {
+    post(epoch, [this, part] {
+      loading_part_ = part;
+      Q_EMIT state_changed();
+    });
+  };
   events.loaded = [this](int epoch, const ptrun::Model& model) {
     post(epoch, [this, model] {
       loading_ = false;
@@ -84,7 +90,18 @@ void JobRunner::open_model(const QString& path) {
   forget();
   model_.reset();
   loading_ = true;
+  loading_part_ = 0.0;
   engine_->open(QFile::encodeName(path).toStdString(), epoch_);
+  Q_EMIT state_changed();
+}
+
+void JobRunner::stop_loading() {
+  if (!loading_) return;
+  // Another epoch: the model may be complete at this very moment, and is not wanted any more.
+  forget();
+  loading_ = false;
+  engine_->close();
+  Q_EMIT loading_stopped();
   Q_EMIT state_changed();
 }
 

@@ -37,6 +37,8 @@ class JobRunner : public QObject {
 
   // Ends the current run without further answers.
   void open_model(const QString& path);
+  // The model that is being loaded is given up; there is none then.
+  void stop_loading();
   void set_options(const EngineOptions& options);
   // Adds to the current run, or begins one.
   void run(std::vector<Work> work);
@@ -49,6 +51,8 @@ class JobRunner : public QObject {
   bool is_running() const { return progress_.done < progress_.total; }
   bool is_paused() const { return paused_; }
   bool is_loading() const { return loading_; }
+  // How much of the model's file is read, 0..1; 0 before it is known.
+  double loading_part() const { return loading_part_; }
   // Nothing until a model is loaded.
   const std::optional<ptrun::Model>& model() const { return model_; }
   RunProgress progress() const;
@@ -57,11 +61,12 @@ class JobRunner : public QObject {
   void inspected(const ptrun::Inspection& inspection);
   void model_loaded();
   void load_failed(const QString& message);
+  void loading_stopped();
   void run_failed(const QString& message);
   void warned(const QString& message);
   void planned(const QString& name, int batch_size, int workers);
   void answered(const std::vector<desktop::Answer>& answers);
-  // Something that is_running, is_paused, is_loading or progress tell has changed.
+  // Something that is_running, is_paused, is_loading, loading_part or progress tell has changed.
   void state_changed();
 
  private:
@@ -78,6 +83,7 @@ class JobRunner : public QObject {
   int epoch_ = 0;
   bool paused_ = false;
   bool loading_ = false;
+  double loading_part_ = 0.0;
   RunProgress progress_;
   std::optional<ptrun::Model> model_;
   QTimer deliver_timer_;

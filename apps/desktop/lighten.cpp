@@ -1,5 +1,7 @@
 #include "lighten.h"
 
+#include <algorithm>
+
 namespace desktop {
 namespace {
 
@@ -21,10 +23,10 @@ std::int64_t count_of(const ptrun::TensorOutput& tensor) {
 void HeavyParts::lighten(ptrun::Outcome& outcome) {
   if (!outcome.ok()) return;
   ptrun::Prediction& prediction = *outcome.prediction;
-  for (ptrun::TensorOutput& tensor : prediction.tensors) {
-    if (count_of(tensor) > kValuesOfARow) free_values(tensor.data);
+  std::size_t bytes = prediction.segment_map.size() + prediction.image.size();
+  for (const ptrun::TensorOutput& tensor : prediction.tensors) {
+    if (count_of(tensor) > kValuesOfARow) bytes += tensor.data.size();
   }
-  const std::size_t bytes = prediction.segment_map.size() + prediction.image.size();
   if (bytes == 0) return;
   // In one step: forget() may come between two.
   std::size_t kept = kept_;
@@ -33,6 +35,15 @@ void HeavyParts::lighten(ptrun::Outcome& outcome) {
   }
   free_values(prediction.segment_map);
   free_values(prediction.image);
+  for (ptrun::TensorOutput& tensor : prediction.tensors) {
+    if (count_of(tensor) > kValuesOfARow) free_values(tensor.data);
+  }
+}
+
+bool HeavyParts::lacks_values(const ptrun::Prediction& prediction) {
+  return std::any_of(prediction.tensors.begin(), prediction.tensors.end(), [](const ptrun::TensorOutput& tensor) {
+    return tensor.data.empty() && count_of(tensor) > kValuesOfARow;
+  });
 }
 
 }  // namespace desktop

@@ -1,4 +1,4 @@
-// Outcomes of thousands of photos stay in memory: what nobody sees of them goes.
+// Outcomes of thousands of photos stay in memory: what is large of them does so up to a budget.
 #pragma once
 
 #include <atomic>
@@ -14,10 +14,12 @@ class HeavyParts {
   // `budget`: bytes.
   explicit HeavyParts(std::size_t budget = std::size_t{1} << 30U) : budget_(budget) {}
 
-  // Lets go what the window does not show and an export leaves out: the values of raw outputs that are too many for a
-  // row. Maps and pictures stay while they fit the budget; later ones go.
+  // Maps, pictures and raw outputs whose values are too many for a row stay while they fit the budget; later ones go.
   void lighten(ptrun::Outcome& outcome);
   void forget() { kept_ = 0; }
+
+  // True for a prediction whose raw outputs lighten() let go.
+  static bool lacks_values(const ptrun::Prediction& prediction);
 
  private:
   const std::size_t budget_;

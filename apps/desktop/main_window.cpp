@@ -126,6 +126,7 @@ void MainWindow::connect_parts() {
     card_->show_failed(message);
     banner_->complain(message);
   });
+  connect(&runner_, &JobRunner::loading_stopped, card_, &ModelCard::show_stopped);
   connect(&runner_, &JobRunner::run_failed, banner_, &Banner::complain);
   connect(&runner_, &JobRunner::warned, banner_, &Banner::say);
   connect(&runner_, &JobRunner::planned, card_, &ModelCard::show_plan);
@@ -313,7 +314,11 @@ QString MainWindow::state_text() const {
   const RunProgress now = runner_.progress();
   QStringList parts;
   if (listing_ > 0) parts.append(QStringLiteral("Listing …"));
-  if (runner_.is_loading()) parts.append(QStringLiteral("Loading the model …"));
+  if (runner_.is_loading()) {
+    const double part = runner_.loading_part();
+    parts.append(part > 0 ? QStringLiteral("Loading the model … %1 %").arg(std::floor(100 * part))
+                          : QStringLiteral("Loading the model …"));
+  }
   if (runner_.is_running()) {
     parts.append(QStringLiteral("%1 of %2")
                      .arg(count(static_cast<qlonglong>(now.done)), count(static_cast<qlonglong>(now.total))));
@@ -341,16 +346,23 @@ QString MainWindow::empty_text() const {
 void MainWindow::update_state() {
   const RunProgress now = runner_.progress();
   const bool running = runner_.is_running();
-  const bool busy = runner_.is_loading() || listing_ > 0;
-  progress_->setVisible(running || busy);
-  progress_->setMaximum(running ? static_cast<int>(now.total) : busy ? 0 : 1);
-  progress_->setValue(running ? static_cast<int>(now.done) : 0);
+  const bool loading = runner_.is_loading();
+  // Once all is read, the network is built, nobody knows how long.
+  const bool reading = loading && runner_.loading_part() > 0 && runner_.loading_part() < 1;
+  progress_->setVisible(running || loading || listing_ > 0);
+  if (reading) {
+    progress_->setMaximum(100);
+    progress_->setValue(static_cast<int>(100 * runner_.loading_part()));
+  } else {
+    progress_->setMaximum(running ? static_cast<int>(now.total) : 0);  // 0: busy
+    progress_->setValue(running ? static_cast<int>(now.done) : 0);
+  }
   status_->setText(state_text());
   grid_->set_empty_text(empty_text());
   run_action_->setEnabled(runner_.model().has_value() && !running && photos_.waiting() > 0);
   pause_action_->setEnabled(running);
   pause_action_->setChecked(runner_.is_paused());
-  stop_action_->setEnabled(running);
+  stop_action_->setEnabled(running || loading);
   for (QAction* action : export_actions_) action->setEnabled(photos_.waiting() < photos_.size());
 }
 

@@ -58,7 +58,13 @@ void MainWindow::make_actions() {
   pause_action_ = add_action(run, QStringLiteral("&Pause"), {QKeySequence(Qt::Key_F6)},
                              [this] { runner_.set_paused(!runner_.is_paused()); });
   pause_action_->setCheckable(true);
-  stop_action_ = add_action(run, QStringLiteral("&Stop"), {QKeySequence(Qt::Key_F7)}, [this] { runner_.cancel(); });
+  stop_action_ = add_action(run, QStringLiteral("&Stop"), {QKeySequence(Qt::Key_F7)}, [this] {
+    if (runner_.is_loading()) {
+      runner_.stop_loading();
+    } else {
+      runner_.cancel();
+    }
+  });
 
   make_view_menu();
   QMenu* help = menuBar()->addMenu(QStringLiteral("&Help"));
@@ -154,12 +160,17 @@ void MainWindow::ask_for_photos(bool folder) {
 
 void MainWindow::ask_for_export(bool shown_only) {
   const QString key = QStringLiteral("export_folder");
-  QFileDialog dialog(this, QStringLiteral("Export results"), settings_.value(key).toString(),
-                     QStringLiteral("JSON Lines (*.jsonl);;CSV (*.csv)"));
+  QFileDialog dialog(this, QStringLiteral("Export results"), settings_.value(key).toString());
+  // "JSON Lines (*.jsonl)", ...: the ending of a filter is that of a name without one.
+  QStringList filters = {QStringLiteral("JSON Lines (*.jsonl)"), QStringLiteral("CSV (*.csv)")};
+  if (runner_.model() && runner_.model()->task() == ptrun::Task::tensors) {
+    filters.append(QStringLiteral("NumPy arrays (*.npz)"));
+  }
+  dialog.setNameFilters(filters);
   dialog.setAcceptMode(QFileDialog::AcceptSave);
   dialog.setDefaultSuffix(QStringLiteral("jsonl"));
   connect(&dialog, &QFileDialog::filterSelected, &dialog, [&dialog](const QString& filter) {
-    dialog.setDefaultSuffix(filter.startsWith(QStringLiteral("CSV")) ? QStringLiteral("csv") : QStringLiteral("jsonl"));
+    dialog.setDefaultSuffix(filter.section(QStringLiteral("*."), 1).section(QLatin1Char(')'), 0, 0));
   });
   if (dialog.exec() != QDialog::Accepted || dialog.selectedFiles().isEmpty()) return;
   const QString path = dialog.selectedFiles().front();

@@ -119,6 +119,8 @@ void ModelCard::show_failed(const QString& message) {
   state_->setText(QStringLiteral("This model cannot be used."));
 }
 
+void ModelCard::show_stopped() { state_->setText(QStringLiteral("Loading was stopped; open the model again.")); }
+
 void ModelCard::show_plan(const QString& name, int batch_size, int workers) {
   plan_ = QStringLiteral("%1, batch %2, %3 %4")
               .arg(name)

@@ -22,6 +22,7 @@ class ModelCard : public QWidget {
   void show_inspection(const ptrun::Inspection& inspection);
   void show_loaded(const ptrun::Model& model);
   void show_failed(const QString& message);
+  void show_stopped();
   void show_plan(const QString& name, int batch_size, int workers);
 
   // All that is shown, for tests and screen readers.

@@ -121,20 +121,23 @@ class PartsTest : public QObject {
     QVERIFY(segment_image(prediction, QSize(4, 2), 255).isNull());
   }
 
-  void what_nobody_sees_is_let_go() {
+  void what_is_large_stays_within_a_budget() {
     ptrun::Outcome outcome;
     outcome.prediction.emplace();
     outcome.prediction->tensors = {{"large", ptrun::DType::float32, {2, 4096}, std::vector<std::byte>(2 * 4096 * 4)},
                                    {"small", ptrun::DType::float32, {4096}, std::vector<std::byte>(4096 * 4)}};
     outcome.prediction->segment_map.resize(100);
-    HeavyParts heavy(150);
-    ptrun::Outcome second = outcome;
+    HeavyParts heavy(2 * 4096 * 4 + 150);
+    ptrun::Outcome first = outcome;
+    heavy.lighten(first);
+    QCOMPARE(first.prediction->tensors[0].data.size(), std::size_t{2 * 4096 * 4});
+    QVERIFY(!first.prediction->segment_map.empty());
+    QVERIFY(!HeavyParts::lacks_values(*first.prediction));
     heavy.lighten(outcome);
     QVERIFY(outcome.prediction->tensors[0].data.empty());
+    QVERIFY(outcome.prediction->segment_map.empty());
     QCOMPARE(outcome.prediction->tensors[1].data.size(), std::size_t{4096 * 4});
-    QVERIFY(!outcome.prediction->segment_map.empty());
-    heavy.lighten(second);
-    QVERIFY(second.prediction->segment_map.empty());
+    QVERIFY(HeavyParts::lacks_values(*outcome.prediction));
     QTemporaryDir folder;
     const QString path = folder.filePath(QStringLiteral("rows.jsonl"));
     outcome.prediction->task = ptrun::Task::tensors;
@@ -146,6 +149,17 @@ class PartsTest : public QObject {
     QVERIFY(rows.open(QIODevice::ReadOnly));
     const QByteArray row = rows.readAll();
     QVERIFY2(row.contains("\"shape\":[2,4096]}"), row.constData());
+
+    // numpy's file has every value or is not written.
+    const QString arrays = folder.filePath(QStringLiteral("rows.npz"));
+    first.prediction->task = ptrun::Task::tensors;
+    const ExportRow whole = {"a", std::make_shared<const ptrun::Outcome>(first)};
+    const ExportRow lacking = {"b", std::make_shared<const ptrun::Outcome>(outcome)};
+    const ExportResult refused = export_rows(arrays, options, {whole, lacking});
+    QVERIFY2(refused.error.contains(QStringLiteral("of 1 of 2 photos were too large")), qPrintable(refused.error));
+    QVERIFY(!QFile::exists(arrays));
+    QCOMPARE(export_rows(arrays, options, {whole}).error, QString());
+    QVERIFY(QFile(arrays).size() > 2 * 4096 * 4);
   }
 
   void boxes_are_drawn_where_they_are() {

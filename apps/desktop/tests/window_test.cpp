@@ -1,19 +1,23 @@
 // The window on a display, handled as a user does, with published weights and real photos.
 #include <QApplication>
 #include <QFileDialog>
+#include <QFileInfo>
 #include <QJsonArray>
 #include <QJsonDocument>
 #include <QJsonObject>
 #include <QLineEdit>
 #include <QListView>
 #include <QProcess>
+#include <QProgressBar>
 #include <QSignalSpy>
 #include <QStackedWidget>
 #include <QStandardPaths>
 #include <QTemporaryDir>
 #include <QTest>
 #include <QTimer>
+#include <algorithm>
 #include <memory>
+#include <vector>
 
 #include "desktop/main_window.h"
 #include "handle.h"
@@ -86,21 +90,21 @@ class WindowTest : public QObject {
     QTRY_COMPARE_WITH_TIMEOUT(answered(), photos_then, kPatience);
   }
   // One of them fails.
-  void expect_the_tools_rows(const QStringList& sources, int count) {
+  void expect_the_tools_rows(const QString& model, const QStringList& sources, int count, const QStringList& endings) {
     drop_and_wait(sources, count);
-    for (const QString& ending : {QStringLiteral(".jsonl"), QStringLiteral(".csv")}) {
+    for (const QString& ending : endings) {
       QSignalSpy exported(window_.get(), &MainWindow::exported);
       window_->export_to(path(QStringLiteral("window") + ending), false);
       QVERIFY(exported.wait(kPatience));
       QCOMPARE(exported.front().at(1).toString(), QString());
       QProcess tool;
-      tool.start(kTool, QStringList{QStringLiteral("predict"), kWeights} + sources +
+      tool.start(kTool, QStringList{QStringLiteral("predict"), model} + sources +
                             QStringList{QStringLiteral("--force"), QStringLiteral("-o"),
                                         path(QStringLiteral("tool") + ending)});
       QVERIFY(tool.waitForFinished(kPatience));
       QCOMPARE(tool.exitCode(), 1);
       const QByteArray rows = read_file(path(QStringLiteral("tool") + ending));
-      QVERIFY(rows.count('\n') >= count);
+      QVERIFY(rows.count('\n') >= count || ending == QStringLiteral(".npz"));
       QCOMPARE(read_file(path(QStringLiteral("window") + ending)), rows);
     }
   }
@@ -210,12 +214,13 @@ class WindowTest : public QObject {
   void an_export_equals_the_tools_rows() {
     write_file(path(QStringLiteral("no.jpg")), "no picture");
     const QStringList sources = {kPhotos, path(QStringLiteral("no.jpg"))};
+    const QStringList endings = {QStringLiteral(".jsonl"), QStringLiteral(".csv")};
     open_weights();
-    expect_the_tools_rows(sources, 8);
+    expect_the_tools_rows(kWeights, sources, 8, endings);
 
     // Also where every photo failed.
     key(window_.get(), Qt::Key_Delete, Qt::ControlModifier | Qt::ShiftModifier);
-    expect_the_tools_rows({path(QStringLiteral("no.jpg"))}, 1);
+    expect_the_tools_rows(kWeights, {path(QStringLiteral("no.jpg"))}, 1, endings);
     key(window_.get(), Qt::Key_Delete, Qt::ControlModifier | Qt::ShiftModifier);
     drop_and_wait(sources, 8);
 
@@ -234,6 +239,61 @@ class WindowTest : public QObject {
       QVERIFY(score > 0 && score <= last);
       last = score;
     }
+  }
+
+  void raw_outputs_are_exported_as_arrays() {
+    const QString model = QFileInfo(kPhotos + QStringLiteral("/../exported/nested.pt2")).absoluteFilePath();
+    write_file(path(QStringLiteral("no.jpg")), "no picture");
+    QVERIFY(drop(*window_, {model}));
+    QTRY_VERIFY_WITH_TIMEOUT(window_->runner().model().has_value(), kPatience);
+    expect_the_tools_rows(model, {kPhotos, path(QStringLiteral("no.jpg"))}, 8,
+                          {QStringLiteral(".jsonl"), QStringLiteral(".npz")});
+  }
+
+  void loading_tells_how_far_it_is() {
+    std::vector<double> parts;
+    QStringList said;
+    const auto* bar = window_->findChild<QProgressBar*>();
+    QObject context;
+    connect(&window_->runner(), &JobRunner::state_changed, &context, [&] {
+      if (!window_->runner().is_loading()) return;
+      const double part = window_->runner().loading_part();
+      parts.push_back(part);
+      said.append(status());
+      QCOMPARE(bar->maximum(), part > 0 && part < 1 ? 100 : 0);
+      QCOMPARE(bar->value(), part < 1 ? static_cast<int>(100 * part) : 0);
+    });
+    open_weights();
+    QVERIFY(parts.size() > 20);
+    QVERIFY(std::is_sorted(parts.begin(), parts.end()));
+    QCOMPARE(parts.front(), 0.0);
+    QCOMPARE(parts.back(), 1.0);
+    QVERIFY2(said[said.size() / 2].startsWith(QStringLiteral("Loading the model … ")) &&
+                 said[said.size() / 2].endsWith(QStringLiteral(" %")),
+             qPrintable(said[said.size() / 2]));
+  }
+
+  void loading_can_be_stopped() {
+    int colours = 0;
+    QObject context;
+    connect(&window_->runner(), &JobRunner::state_changed, &context, [&] {
+      if (colours > 0 || window_->runner().loading_part() < 0.4) return;
+      window_->repaint();
+      colours = take_screenshot(*window_, kScreenshots, QStringLiteral("loading"));
+      key(window_.get(), Qt::Key_F7);
+    });
+    QVERIFY(drop(*window_, {kWeights, kPhotos}));
+    QTRY_VERIFY_WITH_TIMEOUT(colours > 0, kPatience);
+    QVERIFY(!window_->runner().is_loading());
+    QTRY_COMPARE_WITH_TIMEOUT(photos().size(), 7, kPatience);
+    QTest::qWait(500);
+    // Also where the engine had it complete at that moment.
+    QVERIFY(!window_->runner().model().has_value());
+    QCOMPARE(answered(), 0);
+    const QString card = window_->findChild<ModelCard*>()->text();
+    QVERIFY2(card.contains(QStringLiteral("Loading was stopped")), qPrintable(card));
+    open_weights();
+    QTRY_COMPARE_WITH_TIMEOUT(answered(), 7, kPatience);
   }
 
   void a_run_pauses_and_stops() {

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # The same set-up as quickstart.sh, then every test: first all of them, then those of the rooms that parse foreign
 # bytes once more under AddressSanitizer and UBSan. --no-desktop leaves the desktop application and its packages out.
-# With CI=true warnings are errors, the fuzz targets run for a minute each, and what changed in the binary interface is
-# reported.
+# With CI=true warnings are errors, Doxygen's too, the fuzz targets run for a minute each, and what changed in the binary
+# interface is reported.
 #
 #   scripts/test.sh [--yes] [--no-desktop]
 
@@ -27,6 +27,7 @@ ctest --preset release --parallel "$(build_jobs)"
 say "testing under sanitizers"
 ctest --preset asan --parallel "$(build_jobs)"
 if [[ "${CI:-}" == true ]]; then
+  scripts/docs/reference.sh
   scripts/check_abi.sh
   scripts/fuzz.sh 60
 fi

@@ -4,9 +4,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <filesystem>
-#include <fstream>
-
 #include "archive/zip.h"
 #include "loader/model_folder.h"
 #include "ptrun/error.h"
@@ -28,14 +25,6 @@ std::string data(const std::string& name) { return std::string(PTRUN_TEST_DATA) 
 
 class ConvertTest : public ::testing::Test {
  protected:
-  ConvertTest() : folder_(test::scratch_path("folder")) { std::filesystem::create_directories(folder_); }
-  ~ConvertTest() override { std::filesystem::remove_all(folder_); }
-
-  std::string at(const std::string& name) const { return (folder_ / name).string(); }
-  std::string write(const std::string& name, const std::string& text) const {
-    std::ofstream(at(name), std::ios::binary) << text;
-    return at(name);
-  }
   // A file of tests/data/weights or modules with ptrun's own JSON inside.
   std::string with_facts(const std::string& from, const std::string& name, const std::string& facts) const {
     const auto zip = archive::ZipArchive::open(archive::open_file(data(from)));
@@ -47,75 +36,75 @@ class ConvertTest : public ::testing::Test {
     };
     for (const archive::ZipEntry& entry : zip->entries()) add(entry.name, zip->read(entry, entry.size));
     add(zip->top_folder() + "/extra/ptrun.json", facts);
-    return write(name, test::zip_bytes(records));
+    return folder_.write(name, test::zip_bytes(records));
   }
 
-  std::filesystem::path folder_;
+  const test::ScratchFolder folder_;
   ConvertOptions options_;
 };
 
 TEST_F(ConvertTest, CarriesWhatIsKnownAndNotWhatIsAssumed) {
-  options_.labels_file = write("labels (assumed).txt", "a\nb\nc\nd\ne\n");
+  options_.labels_file = folder_.write("labels (assumed).txt", "a\nb\nc\nd\ne\n");
   options_.preset.crop_pct = 0.5;
-  const ConvertSummary summary = convert_model(data("weights/tiny.pth"), at("out.pt"), options_);
+  const ConvertSummary summary = convert_model(data("weights/tiny.pth"), folder_.at("out.pt"), options_);
   EXPECT_THAT(summary.carried, ElementsAre("task classify", "5 labels", "crop_pct 0.5"));
-  const Model model = load_model(at("out.pt"));
+  const Model model = load_model(folder_.at("out.pt"));
   EXPECT_EQ(model.labels().names.at(4), "e");
   EXPECT_FALSE(model.preset().origins.at("crop_pct").assumed);
   EXPECT_TRUE(model.preset().origins.at("mean").assumed);
 }
 
 TEST_F(ConvertTest, LabelsThatDoNotFitAreTold) {
-  write("in.pth.ptrun.json", R"({"labels": ["a", "b"]})");
-  std::filesystem::copy_file(data("weights/tiny.pth"), at("in.pth"));
-  EXPECT_THAT(convert_model(at("in.pth"), at("out.safetensors"), options_).notes,
+  folder_.write("in.pth.ptrun.json", R"({"labels": ["a", "b"]})");
+  folder_.copy(data("weights/tiny.pth"), "in.pth");
+  EXPECT_THAT(convert_model(folder_.at("in.pth"), folder_.at("out.safetensors"), options_).notes,
               Contains(HasSubstr("the 2 labels of")));
-  options_.labels_file = write("two.txt", "a\nb\n");
+  options_.labels_file = folder_.write("two.txt", "a\nb\n");
   test::expect_error(ErrorCode::invalid_argument, "holds 2 labels, but the model has 5 classes",
-                     [&] { convert_model(data("weights/tiny.pth"), at("other.pt"), options_); });
+                     [&] { convert_model(data("weights/tiny.pth"), folder_.at("other.pt"), options_); });
   // Nobody knows how many classes these have.
-  EXPECT_THAT(convert_model(data("modules/linear_rows.pt"), at("rows.pt"), options_).notes,
+  EXPECT_THAT(convert_model(data("modules/linear_rows.pt"), folder_.at("rows.pt"), options_).notes,
               Contains(HasSubstr("the number of labels (2) is not checked")));
 }
 
 TEST_F(ConvertTest, AModulesTreeIsSaidToBeLost) {
-  const ConvertSummary summary = convert_model(data("modules/linear_rows.pt"), at("rows.pt"), options_);
+  const ConvertSummary summary = convert_model(data("modules/linear_rows.pt"), folder_.at("rows.pt"), options_);
   EXPECT_THAT(summary.notes, Contains(HasSubstr("ptrun cannot run the result")));
 }
 
 TEST_F(ConvertTest, ATaskInsideTheFileGoesAlong) {
   const std::string path = with_facts("modules/linear_rows.pt", "in.pt", R"({"task": "tensors"})");
-  EXPECT_THAT(convert_model(path, at("out.pt"), options_).carried, Contains("task tensors"));
+  EXPECT_THAT(convert_model(path, folder_.at("out.pt"), options_).carried, Contains("task tensors"));
 }
 
 // Items that convert writes in the file do not hide what the folder says about others.
 TEST_F(ConvertTest, AFoldersConfigCountsBesideLabelsInTheFile) {
-  options_.labels_file = write("labels.txt", "a\nb\nc\nd\ne\n");
-  convert_model(data("weights/tiny.pth"), at("model.safetensors"), options_);
-  write("preprocessor_config.json", R"({"image_mean": [0.1, 0.2, 0.3], "size": {"height": 64, "width": 48}})");
-  const Model model = load_model(folder_.string());
+  options_.labels_file = folder_.write("labels.txt", "a\nb\nc\nd\ne\n");
+  convert_model(data("weights/tiny.pth"), folder_.at("model.safetensors"), options_);
+  folder_.write("preprocessor_config.json", R"({"image_mean": [0.1, 0.2, 0.3], "size": {"height": 64, "width": 48}})");
+  const Model model = load_model(folder_.path().string());
   EXPECT_EQ(model.labels().names.at(0), "a");
   EXPECT_EQ(model.preset().values.mean[2], 0.3);
   EXPECT_EQ(model.preset().values.input_width, 48);
 }
 
 TEST_F(ConvertTest, TimmsNameOfANetworkForcesNothing) {
-  std::filesystem::copy_file(data("weights/tiny.pth"), at("pytorch_model.bin"));
-  write("config.json", R"({"architecture": "resnet50", "pretrained_cfg": {"input_size": [3, 96, 96]}})");
-  const Model model = load_model(folder_.string());
+  folder_.copy(data("weights/tiny.pth"), "pytorch_model.bin");
+  folder_.write("config.json", R"({"architecture": "resnet50", "pretrained_cfg": {"input_size": [3, 96, 96]}})");
+  const Model model = load_model(folder_.path().string());
   EXPECT_EQ(model.architecture(), "resnet");
   EXPECT_EQ(model.preset().values.input_height, 96);
   EXPECT_THAT(model.notes(),
               Contains(HasSubstr("config.json says timm/resnet50, the weights are taken as those of resnet")));
-  write("config.json", R"({"architecture": "resnet", "pretrained_cfg": {}})");
-  EXPECT_THAT(load_model(folder_.string()).notes(), Not(Contains(HasSubstr("same names and shapes"))));
+  folder_.write("config.json", R"({"architecture": "resnet", "pretrained_cfg": {}})");
+  EXPECT_THAT(load_model(folder_.path().string()).notes(), Not(Contains(HasSubstr("same names and shapes"))));
 }
 
 TEST_F(ConvertTest, ASidecarsArchitectureIsToldWithItsOwnRemedy) {
-  std::filesystem::copy_file(data("weights/tiny.pth"), at("in.pth"));
-  write("in.pth.ptrun.json", R"({"architecture": "vgg11"})");
-  test::expect_error(ErrorCode::bad_model, "remove \"architecture\" from " + at("in.pth.ptrun.json"),
-                     [&] { load_model(at("in.pth")); });
+  folder_.copy(data("weights/tiny.pth"), "in.pth");
+  folder_.write("in.pth.ptrun.json", R"({"architecture": "vgg11"})");
+  test::expect_error(ErrorCode::bad_model, "remove \"architecture\" from " + folder_.at("in.pth.ptrun.json"),
+                     [&] { load_model(folder_.at("in.pth")); });
 }
 
 TEST_F(ConvertTest, PresetNamesAndFactsInsideAFileCount) {

@@ -24,24 +24,6 @@ using ::testing::Not;
 
 std::string data(const std::string& name) { return std::string(PTRUN_TEST_DATA) + "/weights/" + name; }
 
-// A folder that goes away with the test.
-class Scratch {
- public:
-  Scratch() : path_(test::scratch_path("weights")) { std::filesystem::create_directories(path_); }
-  ~Scratch() { std::filesystem::remove_all(path_); }
-  std::string write(const std::string& name, const std::string& text) const {
-    std::ofstream(path_ / name, std::ios::binary) << text;
-    return (path_ / name).string();
-  }
-  std::string copy(const std::string& from, const std::string& name) const {
-    std::filesystem::copy_file(from, path_ / name, std::filesystem::copy_options::overwrite_existing);
-    return (path_ / name).string();
-  }
-
- private:
-  std::filesystem::path path_;
-};
-
 Error error_of(const std::string& path, const LoadOptions& options = {}) {
   try {
     load_model(path, options);
@@ -124,7 +106,7 @@ TEST(LoadWeights, PresetOfTheFamilyIsMarkedAssumed) {
 }
 
 TEST(LoadWeights, PrecedenceOfPresetsAndLabels) {
-  const Scratch scratch;
+  const test::ScratchFolder scratch;
   const std::string path = scratch.copy(data("tiny.pth"), "model.pth");
   scratch.write("model.pth.ptrun.json",
                 R"({"labels": ["a", "b", "c", "d", "e"], "preset": {"resize_size": 100, "input_size": 64}})");
@@ -151,7 +133,7 @@ TEST(LoadWeights, PrecedenceOfPresetsAndLabels) {
 }
 
 TEST(LoadWeights, HashTagInTheNameGivesThePublishedPreset) {
-  const Scratch scratch;
+  const test::ScratchFolder scratch;
   EXPECT_EQ(load_model(scratch.copy(data("tiny.pth"), "resnet50-11ad3fa6.pth")).preset().values.resize_size, 232);
   // Tags of ten digits, and a network whose input transformation is in the preset.
   const Model shuffle = load_model(scratch.copy(data("tiny.pth"), "shufflenetv2_x0.5-f707e7126e.pth"));
@@ -179,7 +161,7 @@ TEST(LoadWeights, AnInputTransformIsInThePresetOnlyWhereTheNetworkLacksIt) {
 }
 
 TEST(LoadWeights, LabelFiles) {
-  const Scratch scratch;
+  const test::ScratchFolder scratch;
   LoadOptions options;
   options.labels_file = scratch.write("map.json", R"({"4": "e", "0": "a", "1": ["n01", "b"], "2": "c", "3": "d"})");
   EXPECT_THAT(load_model(data("tiny.pth"), options).labels().names, ::testing::ElementsAre("a", "b", "c", "d", "e"));
@@ -232,7 +214,7 @@ TEST(Sha256, OfKnownText) {
 
 // torchvision's published weights; scripts/setup/weights.sh brings them. Fails, does not skip, without.
 TEST(PublishedWeights, MobileNetV2IsKnownByItsContent) {
-  const Scratch scratch;
+  const test::ScratchFolder scratch;
   const Model model = load_model(scratch.copy(PTRUN_TEST_WEIGHTS, "renamed.bin"));
   EXPECT_EQ(model.architecture(), "mobilenet_v2");
   EXPECT_EQ(model.parameters(), 3504872);

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the packages as a stranger would, on a fresh Debian without compilers, runs the tool and programs that were
 # compiled elsewhere; then builds the programs of examples/ with CMake and pkg-config on a second fresh Debian, which has
-# compilers and ptrun-dev.
+# compilers and ptrun-dev. Where there is a ptrun-cuda too: its component is found, and its libraries open without a GPU.
 #
 #   scripts/check_packages.sh PACKAGES MODEL PHOTO
 #
@@ -49,13 +49,39 @@ say() { printf '== %s\n' "$*"; }
 
 say "programs: built on a Debian with ptrun-dev"
 fresh build
-cp "${packages}"/ptrun*.deb "${work}/build/given/"
+cp "${packages}"/ptrun{,-dev,-opencv}_*.deb "${work}/build/given/"
 apt build '/given/ptrun_*.deb' '/given/ptrun-dev_*.deb' g++ cmake make pkg-config
 cp -r "${here}/examples" "${work}/build/given/"
 inside build cmake -S /given/examples -B /build -DCMAKE_BUILD_TYPE=Release >/dev/null
 inside build cmake --build /build --parallel 2 >/dev/null
 # shellcheck disable=SC2016  # expanded inside
 inside build sh -c 'cc /given/examples/label_c.c $(pkg-config --cflags --libs ptrun) -o /build/from_pkg_config'
+
+if compgen -G "${packages}/ptrun-cuda_*.deb" >/dev/null; then
+  say "ptrun-cuda"
+  mkdir "${work}/build/given/cuda"
+  printf '%s\n' 'cmake_minimum_required(VERSION 3.25)' 'project(gpu LANGUAGES CXX)' \
+    'find_package(ptrun REQUIRED COMPONENTS cpu cuda)' >"${work}/build/given/cuda/CMakeLists.txt"
+  if inside build cmake -S /given/cuda -B /cuda >"${work}/cmake.log" 2>&1 || ! grep -q 'component cuda' "${work}/cmake.log"; then
+    cat "${work}/cmake.log" >&2
+    echo "component cuda: expected to be missing before ptrun-cuda is installed" >&2
+    exit 1
+  fi
+  cp "${packages}"/ptrun-cuda_*.deb "${work}/build/given/"
+  apt build '/given/ptrun-cuda_*.deb'
+  rm "${work}"/build/given/ptrun-cuda_*.deb
+  inside build cmake -S /given/cuda -B /cuda >/dev/null
+  # What the driver makes, so that the module is opened: it counts no GPU, because there is none.
+  touch "${work}/build/dev/nvidia0"
+  status=0
+  inside build ptrun predict /given/model /given/photo.jpg --device cuda >"${work}/gpu.log" 2>&1 || status=$?
+  cat "${work}/gpu.log"
+  if ((status != 5)) || ! grep -q 'the driver shows no GPU' "${work}/gpu.log"; then
+    echo "ptrun-cuda: expected exit 5 because the driver shows no GPU, got ${status}" >&2
+    exit 1
+  fi
+  say "installed: $(inside build dpkg-query -W -f '${Installed-Size}' ptrun-cuda) KiB of ptrun-cuda"
+fi
 
 say "ptrun_*.deb on a fresh Debian"
 fresh run

@@ -25,12 +25,13 @@ install(TARGETS ptrun EXPORT ptruntargets
   INCLUDES DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/runtime/include/ptrun" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
   COMPONENT development FILES_MATCHING PATTERN "*.h")
-# Modules that libptrun opens on demand, from its own folder. OpenCV's brings 21 libraries of its own: a package apart.
+# Modules that libptrun opens on demand, from its own folder. OpenCV's brings 21 libraries of its own, CUDA's 3.4 GB:
+# packages apart.
 foreach(module ptrun_opencv ptrun_cuda ptrun_torch)
   if(TARGET ${module})
     set(component runtime)
-    if(module STREQUAL "ptrun_opencv")
-      set(component opencv)
+    if(module MATCHES "^ptrun_(opencv|cuda)$")
+      set(component ${CMAKE_MATCH_1})
     endif()
     set_target_properties(${module} PROPERTIES INSTALL_RPATH "$ORIGIN;${ptrun_libtorch_rpath}")
     install(TARGETS ${module} LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT ${component})
@@ -49,6 +50,9 @@ if(PTRUN_BUNDLE_LIBTORCH)
     install(CODE "execute_process(COMMAND \"${CMAKE_STRIP}\" --strip-unneeded
       \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${ptrun_private_dir}/${libtorch_name}\" COMMAND_ERROR_IS_FATAL ANY)"
       COMPONENT runtime)
+  endif()
+  if(TARGET ptrun_cuda)
+    include(PtrunBundleCuda)
   endif()
   file(GLOB libtorch_wheels "${LibTorch_ROOT_DIR}/../*.dist-info")
   foreach(wheel IN LISTS libtorch_wheels)

@@ -2,7 +2,7 @@
 option(PTRUN_BUILD_TESTS "Build the tests (needs GoogleTest)" ${PROJECT_IS_TOP_LEVEL})
 # The parser rooms and their tests are built alone under sanitizers: LibTorch is not instrumented.
 option(PTRUN_WITH_TORCH "Build everything; OFF: only the rooms that do not link LibTorch" ON)
-option(PTRUN_WITH_CUDA "Build runtime/executor/cuda (needs nvcc and LibTorch with CUDA)" OFF)
+option(PTRUN_WITH_CUDA "Build runtime/executor/cuda (needs LibTorch with CUDA: scripts/setup/libtorch.sh --cuda)" OFF)
 option(PTRUN_WITH_OPENCV "Build libptrun_opencv.so, the resize of models trained behind cv2 (needs OpenCV core and imgproc)" ON)
 option(PTRUN_TEST_DESKTOP "Test apps/desktop against the installed package (needs Qt 6 and Xvfb)" OFF)
 option(PTRUN_WERROR "Warnings are errors" OFF)

@@ -75,12 +75,16 @@ Folded folded_copy(const Module& module, const PlanRequest& request, c10::Scalar
   const c10::InferenceMode guard;
   Folded copy{base->graph->copy(), {}, base->owner};
   copy.shapes = jit::shapes_of_copy(*base->graph, base->shapes, *copy.graph);
-  if (type == at::kFloat) return copy;
-  jit::cast(copy.graph, type);
-  for (auto& [value, shape] : copy.shapes) {
+  cast(copy, type);
+  return copy;
+}
+
+void cast(Folded& folded, c10::ScalarType type) {
+  if (type == at::kFloat) return;
+  jit::cast(folded.graph, type);
+  for (auto& [value, shape] : folded.shapes) {
     if (shape.type == at::kFloat) shape.type = type;
   }
-  return copy;
 }
 
 std::vector<c10::IValue> channels_last(std::vector<c10::IValue> inputs, c10::ScalarType type) {

@@ -26,6 +26,9 @@ Folded fold_for(const GraphModule& module, const std::vector<c10::IValue>& examp
 // The request's, or made now; a copy of its own with every float32 constant in `type`.
 Folded folded_copy(const Module& module, const PlanRequest& request, c10::ScalarType type);
 
+// Brings its float32 constants, and what is noted of its values, into `type`.
+void cast(Folded& folded, c10::ScalarType type);
+
 // The example of `request` as the plan will get it.
 std::vector<c10::IValue> channels_last(std::vector<c10::IValue> inputs, c10::ScalarType type);
 

@@ -48,6 +48,8 @@ const std::vector<PlanKind>& plan_kinds();
 
 bool accepts_graph(const Module& module);
 std::unique_ptr<Plan> make_plain_plan(const Module& module, const PlanRequest& request);
+std::unique_ptr<Plan> make_fused_plan(const Module& module, const PlanRequest& request);
+std::unique_ptr<Plan> make_fused_bf16_plan(const Module& module, const PlanRequest& request);
 std::unique_ptr<Plan> make_onednn_plan(const Module& module, const PlanRequest& request);
 std::unique_ptr<Plan> make_onednn_bf16_plan(const Module& module, const PlanRequest& request);
 std::unique_ptr<Plan> make_packed_plan(const Module& module, const PlanRequest& request);

@@ -67,7 +67,8 @@ double processor_seconds() {
 
 double tolerance(Precision precision) {
   // Folding and fusing reorder sums. bfloat16 has 8 binary digits; published networks lose 0.5 to 2 % of the range.
-  return precision == Precision::bf16 ? 0.05 : 1e-4;
+  if (precision == Precision::bf16) return 0.05;
+  return precision == Precision::automatic ? 0.005 : 1e-4;
 }
 
 bool has_bf16() {
@@ -164,7 +165,7 @@ class Comparison {
         return result;
       }
       result.apart = difference(expected_, plan->run(trial_.request.example));
-      if (result.apart > trial_.leeway * tolerance(kind.precision)) {
+      if (result.apart > std::min(trial_.leeway * tolerance(kind.precision), trial_.agreement)) {
         say(LogLevel::info, name + " is not used: its numbers differ from " + trial_.reference_kind.name + "'s by " +
                                 shown(result.apart, "%.2g") + " of their range");
         return result;

@@ -14,6 +14,7 @@ namespace ptrun {
 double processor_seconds();
 
 struct Trial {
+  static constexpr double kAnyTime = 1e300;
   const Model& model;
   const PlanKind& reference_kind;
   const Plan& reference;
@@ -25,9 +26,9 @@ struct Trial {
   double limit = 0.85;
   double enough = 0.7;
   double leeway = 1;                           // factor on tolerance()
+  double agreement = kAnyTime;                 // a bound for every kind beside tolerance()
   const std::atomic<bool>* stopped = nullptr;  // once true, nothing more is tried
   double (*seconds)() = processor_seconds;     // what times are measured with
-  static constexpr double kAnyTime = 1e300;
 };
 
 struct Winner {

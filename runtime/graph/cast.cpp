@@ -4,6 +4,10 @@
 #include <torch/csrc/jit/ir/constants.h>
 #include <torch/csrc/jit/ir/ir.h>
 
+#include <algorithm>
+
+#include "graph/own_operators.h"
+
 namespace ptrun::jit {
 namespace {
 
@@ -24,6 +28,12 @@ void cast_dtypes(Graph& graph, Node& node, c10::ScalarType type) {
   node.replaceInput(position, graph.insertConstant(static_cast<std::int64_t>(type)));
 }
 
+// Own operators are given their constants in the types that they want.
+bool is_settled(const Node& constant) {
+  const auto& uses = constant.output()->uses();
+  return std::any_of(uses.begin(), uses.end(), [](const torch::jit::Use& use) { return is_own_operator(*use.user); });
+}
+
 // NOLINTNEXTLINE(misc-no-recursion): the depth is that of the graph's blocks.
 void cast_block(Graph& graph, Block* block, c10::ScalarType type) {
   for (Node* node : block->nodes()) {
@@ -34,7 +44,7 @@ void cast_block(Graph& graph, Block* block, c10::ScalarType type) {
     }
     const bool tensor =
         node->hasAttribute(c10::attr::value) && node->kindOf(c10::attr::value) == torch::jit::AttributeKind::t;
-    if (!tensor || node->t(c10::attr::value).scalar_type() != at::kFloat) continue;
+    if (!tensor || node->t(c10::attr::value).scalar_type() != at::kFloat || is_settled(*node)) continue;
     node->t_(c10::attr::value, node->t(c10::attr::value).to(type));
     node->output()->setType(c10::TensorType::get());
   }

@@ -1,0 +1,43 @@
+// "cpu_fused": the folded graph with its 1x1 and depthwise convolutions and linear layers as our own operators, its
+// other convolutions as oneDNN operators with packed weights. "cpu_mixed": float32, but products of 16-bit integers.
+#include "executor/plan_fused.h"
+
+#include <ATen/core/ivalue.h>
+#include <c10/core/InferenceMode.h>
+
+#include "executor/folded.h"
+#include "graph/own_operators.h"
+#include "graph/pack.h"
+#include "kernels/kernels.h"
+#include "operators/fused.h"
+
+namespace ptrun {
+namespace {
+
+std::unique_ptr<Plan> make(const Module& module, const PlanRequest& request, c10::ScalarType type,
+                           bool integers = false) {
+  const c10::InferenceMode guard;
+  register_fused_operators();
+  Folded folded = folded_copy(module, request, c10::kFloat);
+  if (jit::use_own_operators(folded.graph, folded.shapes, type, integers) == 0) return nullptr;
+  cast(folded, type);
+  jit::pack(folded.graph, std::move(folded.shapes));
+  return channels_last_plan(folded, folded.graph, type);
+}
+
+}  // namespace
+
+std::unique_ptr<Plan> make_fused_plan(const Module& module, const PlanRequest& request) {
+  return make(module, request, c10::kFloat);
+}
+std::unique_ptr<Plan> make_fused_bf16_plan(const Module& module, const PlanRequest& request) {
+  return make(module, request, c10::kBFloat16);
+}
+
+std::unique_ptr<Plan> make_mixed_plan(const Module& module, const PlanRequest& request) {
+  // Without instructions for it, float32 is faster.
+  if (kernels::best_loops(kernels::Element::int16) == kernels::sets().back().int16) return nullptr;
+  return make(module, request, c10::kFloat, true);
+}
+
+}  // namespace ptrun

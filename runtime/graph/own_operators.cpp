@@ -1,0 +1,353 @@
+#include "graph/own_operators.h"
+
+#include <ATen/ATen.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <torch/csrc/jit/ir/constants.h>
+#include <torch/csrc/jit/ir/ir.h>
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "graph/match.h"
+#include "kernels/kernels.h"
+
+namespace ptrun::jit {
+namespace {
+
+using torch::jit::Block;
+using torch::jit::Graph;
+using torch::jit::Node;
+using torch::jit::toIValue;
+using torch::jit::Value;
+
+const c10::Symbol kPointwise = c10::Symbol::fromQualString("ptrun::pointwise");
+const c10::Symbol kDepthwise = c10::Symbol::fromQualString("ptrun::depthwise");
+const c10::Symbol kAttention = c10::Symbol::fromQualString("ptrun::attention");
+const c10::Symbol kGlobalMean = c10::Symbol::fromQualString("ptrun::global_mean");
+
+std::optional<kernels::Epilogue> epilogue(const Node& node) {
+  const auto found = activation(node);
+  if (!found) return std::nullopt;
+  kernels::Epilogue made;
+  using kernels::Activation;
+  if (found->name == "relu") {
+    made.low = 0;
+  } else if (found->name == "hardtanh") {
+    made.low = static_cast<float>(found->scalars[0]);
+    made.high = static_cast<float>(found->scalars[1]);
+    if (!(made.low <= made.high)) return std::nullopt;
+  } else if (found->name == "hardswish") {
+    made.activation = Activation::hardswish;
+  } else if (found->name == "hardsigmoid") {
+    made.activation = Activation::hardsigmoid;
+  } else if (found->name == "sigmoid") {
+    made.activation = Activation::sigmoid;
+  } else if (found->name == "swish") {
+    made.activation = Activation::silu;
+  } else if (found->name == "gelu") {
+    made.activation = found->algorithm == "tanh" ? Activation::gelu_tanh : Activation::gelu;
+  } else {
+    return std::nullopt;
+  }
+  return made;
+}
+
+// What follows a layer and is done by it.
+struct Tail {
+  std::vector<Node*> nodes;  // in order
+  Value* other = nullptr;    // added
+  kernels::Epilogue epilogue;
+};
+
+// A convolution's numbers where all of them are known and both directions alike.
+struct Convolution {
+  at::Tensor weight;
+  std::optional<at::Tensor> bias;
+  std::int64_t stride = 1, padding = 0, dilation = 1, groups = 1;
+};
+
+std::optional<Convolution> convolution(const Node& node) {
+  const auto weight = constant(node, "weight");
+  const auto bias = constant(node, "bias");
+  const auto stride = pair(node, "stride");
+  const auto padding = pair(node, "padding");
+  const auto dilation = pair(node, "dilation");
+  const auto groups = constant(node, "groups");
+  if (!weight || !weight->isTensor() || !fits(weight->toTensor(), 4) || !bias || !stride || !padding || !dilation ||
+      !groups) {
+    return std::nullopt;
+  }
+  if (argument(node, "transposed") != nullptr) {
+    const auto transposed = constant(node, "transposed");
+    if (!transposed || transposed->toBool()) return std::nullopt;
+  }
+  for (const auto& both : {*stride, *padding, *dilation}) {
+    if (both[0] != both[1]) return std::nullopt;
+  }
+  Convolution made{weight->toTensor(), std::nullopt, (*stride)[0], (*padding)[0], (*dilation)[0], groups->toInt()};
+  if (bias->isTensor()) made.bias = bias->toTensor();
+  return made;
+}
+
+// float32, zeros where there is none and up to a multiple of 8.
+at::Tensor whole_bias(const std::optional<at::Tensor>& bias, std::int64_t columns) {
+  at::Tensor whole = at::zeros({(columns + 7) / 8 * 8}, at::kFloat);
+  if (bias && bias->defined()) whole.narrow(0, 0, columns).copy_(*bias);
+  return whole;
+}
+
+class Rewriter {
+ public:
+  Rewriter(Graph& graph, Shapes& shapes, c10::ScalarType type, bool integers)
+      : graph_(graph), shapes_(shapes), type_(type), integers_(integers) {}
+
+  // NOLINTNEXTLINE(misc-no-recursion): the depth is that of the graph's blocks.
+  void run(Block* block) {
+    std::vector<Node*> layers;
+    for (Node* node : block->nodes()) {
+      for (Block* inner : node->blocks()) run(inner);
+      static constexpr std::string_view kKinds[] = {"aten::conv2d", "aten::_convolution",
+                                                    "aten::linear", "aten::adaptive_avg_pool2d",
+                                                    "aten::mean",   "aten::scaled_dot_product_attention"};
+      if (std::find(std::begin(kKinds), std::end(kKinds), node->kind().toQualString()) != std::end(kKinds)) {
+        layers.push_back(node);
+      }
+    }
+    for (Node* node : layers) {
+      if (is(*node, "aten::linear")) {
+        linear(node);
+      } else if (is(*node, "aten::scaled_dot_product_attention")) {
+        attention(node);
+      } else if (is(*node, "aten::adaptive_avg_pool2d") || is(*node, "aten::mean")) {
+        mean(node);
+      } else {
+        convolve(node);
+      }
+    }
+  }
+
+  int count() const { return count_; }
+
+ private:
+  const TensorShape* shape(const Value* value) const {
+    const auto found = shapes_.find(value);
+    return found == shapes_.end() ? nullptr : &found->second;
+  }
+
+  // An input of float32 without empty dimensions.
+  bool takes(const Value* value, std::size_t dimensions) const {
+    const TensorShape* known = shape(value);
+    return known != nullptr && known->type == at::kFloat && (dimensions == 0 || known->sizes.size() == dimensions) &&
+           std::find(known->sizes.begin(), known->sizes.end(), 0) == known->sizes.end();
+  }
+
+  // The other summand of a plain addition of two tensors of one shape.
+  Value* summand(const Node& add, const Value* layer) const {
+    if (!is(add, "aten::add") || add.inputs().size() != 3 || number(add, "alpha") != 1.0) return nullptr;
+    Value* other = add.input(0) == layer ? add.input(1) : add.input(0);
+    const TensorShape* first = shape(other);
+    const TensorShape* second = shape(layer);
+    const bool same =
+        first != nullptr && second != nullptr && first->sizes == second->sizes && first->type == second->type;
+    return other != layer && same ? other : nullptr;
+  }
+
+  Tail tail_of(const Node& layer, bool adds) const {
+    Tail tail;
+    const Value* value = layer.output();
+    Node* next = only_user(value);
+    const auto take = [&](Node* node) {
+      tail.nodes.push_back(node);
+      value = node->output();
+      next = only_user(value);
+    };
+    const auto before = next == nullptr ? std::nullopt : epilogue(*next);
+    if (before) {
+      tail.epilogue = *before;
+      take(next);
+    }
+    if (next == nullptr || !adds) return tail;
+    Value* other = summand(*next, value);
+    if (other == nullptr) return tail;
+    tail.other = other;
+    take(next);
+    const auto after = next == nullptr || before ? std::nullopt : epilogue(*next);
+    if (after) {
+      tail.epilogue = *after;
+      tail.epilogue.after_addition = true;
+      take(next);
+    }
+    return tail;
+  }
+
+  Value* put(const c10::IValue& value) { return graph_.insertConstant(value); }
+
+  std::vector<Value*> put_epilogue(const kernels::Epilogue& e) {
+    return {put(static_cast<std::int64_t>(e.activation)), put(static_cast<double>(e.low)),
+            put(static_cast<double>(e.high))};
+  }
+
+  void replace(Node* layer, const Tail& tail, c10::Symbol kind, const std::vector<Value*>& inputs) {
+    Node* node = graph_.insertNode(graph_.create(kind, inputs));
+    node->copyMetadata(layer);
+    Value* result = tail.nodes.empty() ? layer->output() : tail.nodes.back()->output();
+    if (const TensorShape* known = shape(result)) shapes_[node->output()] = TensorShape(*known);
+    result->replaceAllUsesWith(node->output());
+    for (auto dead = tail.nodes.rbegin(); dead != tail.nodes.rend(); ++dead) (*dead)->destroy();
+    layer->destroy();
+    ++count_;
+  }
+
+  void convolve(Node* node) {
+    const auto found = convolution(*node);
+    if (!found || !takes(node->input(0), 4) || found->dilation != 1) return;
+    const at::IntArrayRef sizes = found->weight.sizes();
+    if (found->groups == 1 && sizes[2] == 1 && sizes[3] == 1 && found->stride == 1 && found->padding == 0) {
+      pointwise(node, found->weight.reshape({sizes[0], sizes[1]}), found->bias, true);
+    } else if (found->groups == sizes[0] && sizes[1] == 1 && sizes[2] == sizes[3] &&
+               shape(node->input(0))->sizes[1] == sizes[0]) {
+      depthwise(node, *found);
+    }
+  }
+
+  void linear(Node* node) {
+    const auto weight = constant(*node, "weight");
+    const auto bias = constant(*node, "bias");
+    if (!weight || !weight->isTensor() || !fits(weight->toTensor(), 2) || !bias || !takes(node->input(0), 0)) return;
+    pointwise(node, weight->toTensor(), bias->isTensor() ? std::optional(bias->toTensor()) : std::nullopt, false);
+  }
+
+  // The factor for each channel that the input is multiplied with, where the layer alone reads the product.
+  Node* gate_of(const Node& layer, Value*& scaled, Value*& gate) const {
+    Node* product = layer.input(0)->node();
+    if (!is(*product, "aten::mul") || product->inputs().size() != 2 || layer.input(0)->uses().size() != 1 ||
+        product->owningBlock() != layer.owningBlock()) {
+      return nullptr;
+    }
+    const TensorShape* whole = shape(layer.input(0));
+    for (const std::size_t i : {0U, 1U}) {
+      scaled = product->input(i);
+      gate = product->input(1 - i);
+      if (!takes(scaled, 4) || !takes(gate, 4) || shape(scaled)->sizes != whole->sizes) continue;
+      const auto& sizes = shape(gate)->sizes;
+      if (sizes[0] == whole->sizes[0] && sizes[1] == whole->sizes[1] && sizes[2] == 1 && sizes[3] == 1) return product;
+    }
+    return nullptr;
+  }
+
+  void pointwise(Node* node, const at::Tensor& weight, const std::optional<at::Tensor>& bias, bool pixels) {
+    // Numbers of 16 bits are multiplied in pairs.
+    if (weight.scalar_type() != at::kFloat || ((integers_ || type_ != at::kFloat) && weight.size(1) % 2 != 0)) return;
+    std::vector<c10::IValue> stack = {weight};
+    if (!integers_) stack.emplace_back(type_);
+    c10::Dispatcher::singleton()
+        .findSchemaOrThrow(integers_ ? "ptrun::pack_integers" : "ptrun::pack_pointwise", "")
+        .callBoxed(&stack);
+    const Tail tail = tail_of(*node, true);
+    Value* input = node->input(0);
+    Value* gate = nullptr;
+    Value* scaled = nullptr;
+    Node* product = pixels ? gate_of(*node, scaled, gate) : nullptr;
+    if (product != nullptr) input = scaled;
+    const torch::jit::WithInsertPoint guard(tail.nodes.empty() ? node : tail.nodes.back());
+    Value* none = put(c10::IValue());
+    std::vector<Value*> inputs = {input,
+                                  product == nullptr ? none : gate,
+                                  put(stack.front()),
+                                  integers_ ? put(stack.back()) : none,
+                                  put(whole_bias(bias, weight.size(0))),
+                                  tail.other == nullptr ? none : tail.other,
+                                  put(weight.size(0)),
+                                  put(pixels)};
+    for (Value* value : put_epilogue(tail.epilogue)) inputs.push_back(value);
+    inputs.push_back(put(tail.epilogue.after_addition));
+    replace(node, tail, kPointwise, inputs);
+    if (product != nullptr) product->destroy();
+  }
+
+  void depthwise(Node* node, const Convolution& layer) {
+    const std::int64_t kernel = layer.weight.size(2);
+    const bool has_loops = (kernel == 3 || kernel == 5 || kernel == 7) && (layer.stride == 1 || layer.stride == 2) &&
+                           layer.padding >= 0 && layer.padding < kernel;
+    if (!has_loops || layer.weight.scalar_type() != at::kFloat) return;
+    const std::int64_t channels = layer.weight.size(0);
+    const Tail tail = tail_of(*node, false);
+    const torch::jit::WithInsertPoint guard(tail.nodes.empty() ? node : tail.nodes.back());
+    const at::Tensor taps = layer.weight.reshape({channels, kernel, kernel}).permute({1, 2, 0}).contiguous();
+    std::vector<Value*> inputs = {
+        node->input(0), put(taps),         put(whole_bias(layer.bias, channels).narrow(0, 0, channels).clone()),
+        put(kernel),    put(layer.stride), put(layer.padding)};
+    for (Value* value : put_epilogue(tail.epilogue)) inputs.push_back(value);
+    replace(node, tail, kDepthwise, inputs);
+  }
+
+  // Attention to all tokens, every head with keys of its own.
+  void attention(Node* node) {
+    const auto mask = constant(*node, "attn_mask");
+    const auto dropout = number(*node, "dropout_p");
+    const auto causal = constant(*node, "is_causal");
+    const Value* scale = argument(*node, "scale");
+    const auto known_scale = scale == nullptr ? std::optional(c10::IValue()) : toIValue(scale);
+    if (!mask || !mask->isNone() || dropout != 0.0 || !causal || !causal->isBool() || causal->toBool() ||
+        !known_scale) {
+      return;
+    }
+    for (const std::size_t i : {0U, 1U, 2U}) {
+      if (!takes(node->input(i), 4)) return;
+    }
+    const auto& query = shape(node->input(0))->sizes;
+    const auto& key = shape(node->input(1))->sizes;
+    if (shape(node->input(2))->sizes != key || query[0] != key[0] || query[1] != key[1] || query[3] != key[3]) return;
+    if (type_ != at::kFloat && query[3] % 2 != 0) return;
+    const double factor =
+        known_scale->isNone() ? 1.0 / std::sqrt(static_cast<double>(query[3])) : known_scale->toScalar().toDouble();
+    const torch::jit::WithInsertPoint guard(node);
+    replace(node, {}, kAttention, {node->input(0), node->input(1), node->input(2), put(factor)});
+  }
+
+  // Means over height and width that keep them as 1.
+  void mean(Node* node) {
+    if (!takes(node->input(0), 4)) return;
+    if (is(*node, "aten::adaptive_avg_pool2d")) {
+      if (pair(*node, "output_size") != std::vector<std::int64_t>{1, 1}) return;
+    } else {
+      const auto dimensions = constant(*node, "dim");
+      const auto keep = constant(*node, "keepdim");
+      const auto type = constant(*node, "dtype");
+      if (!dimensions || !dimensions->isIntList() || !keep || !keep->isBool() || !keep->toBool() || !type ||
+          !type->isNone()) {
+        return;
+      }
+      std::vector<std::int64_t> list = dimensions->toIntVector();
+      for (std::int64_t& dimension : list) dimension += dimension < 0 ? 4 : 0;
+      std::sort(list.begin(), list.end());
+      if (list != std::vector<std::int64_t>{2, 3}) return;
+    }
+    const torch::jit::WithInsertPoint guard(node);
+    replace(node, {}, kGlobalMean, {node->input(0)});
+  }
+
+  Graph& graph_;
+  Shapes& shapes_;
+  c10::ScalarType type_;
+  bool integers_;
+  int count_ = 0;
+};
+
+}  // namespace
+
+int use_own_operators(const std::shared_ptr<Graph>& graph, Shapes& shapes, c10::ScalarType type, bool integers) {
+  Rewriter rewriter(*graph, shapes, type, integers);
+  rewriter.run(graph->block());
+  return rewriter.count();
+}
+
+bool is_own_operator(const Node& node) {
+  return node.kind() == kPointwise || node.kind() == kDepthwise || node.kind() == kAttention ||
+         node.kind() == kGlobalMean;
+}
+
+}  // namespace ptrun::jit

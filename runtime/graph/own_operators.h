@@ -1,0 +1,29 @@
+// Layers as our own operators (operators/fused.h).
+#pragma once
+
+#include <c10/core/ScalarType.h>
+
+#include <memory>
+
+#include "graph/record_shapes.h"
+
+namespace torch::jit {
+struct Graph;
+struct Node;
+}  // namespace torch::jit
+
+namespace ptrun::jit {
+
+// Rewrites `graph`, which is normal, folded and in float32: 1x1 convolutions, linear layers, depthwise convolutions,
+// attention and global means become ptrun's operators, which do the activation, the addition and the gate (squeeze and
+// excitation) beside them in the same pass. Their constants are made for inputs of `type`; cast() brings the rest into
+// it and leaves them alone. `shapes` are the values' shapes for the inputs it will run on; other batch sizes give the
+// right result too. What does not fit stays as it is. With `integers`, of float32 only, 1x1 convolutions and linear
+// layers multiply 16-bit integers, sixteen times as exact as bfloat16. Returns how many layers were replaced. Throws
+// what LibTorch throws, the graph is then unusable.
+int use_own_operators(const std::shared_ptr<torch::jit::Graph>& graph, Shapes& shapes, c10::ScalarType type,
+                      bool integers = false);
+
+bool is_own_operator(const torch::jit::Node& node);
+
+}  // namespace ptrun::jit

@@ -1,0 +1,108 @@
+#include "kernels/kernels.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+
+namespace ptrun::kernels {
+
+extern const Loops kPlainFloat32;
+extern const Loops kPlainBfloat16;
+extern const Loops kPlainInt16;
+#if defined(__x86_64__)
+extern const Set kAvx512Bf16;
+extern const Set kAvx512Vnni;
+extern const Set kAvx512;
+extern const Set kAvx2;
+#endif
+
+namespace {
+
+template <typename E>
+void pack(const E* weights, std::size_t columns, std::size_t depth, std::size_t panel, E* packed) {
+  constexpr std::size_t kPair = 4 / sizeof(E);
+  const std::size_t steps = depth / kPair;
+  for (std::size_t first = 0; first < columns; first += panel) {
+    const std::size_t width = panel_width(columns, first, panel);
+    for (std::size_t step = 0; step < steps; ++step) {
+      for (std::size_t column = first; column < first + width; ++column) {
+        for (std::size_t i = 0; i < kPair; ++i) {
+          *packed++ = column < columns ? weights[column * depth + step * kPair + i] : E{};
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+
+AttentionRoom::AttentionRoom(const Attention& a, std::size_t element_size) {
+  constexpr std::size_t kVector = 16;
+  const auto up = [](std::size_t count) { return (count + kVector - 1) / kVector * kVector; };
+  const auto floats = [&](std::size_t elements) { return up((elements * element_size + 3) / 4); };
+  row = up(a.key_count);
+  zero_count = up(std::max(a.key_count, a.width));
+  scores = kProductScratch;
+  shares = scores + kAttentionRows * row;
+  keys = shares + floats(kAttentionRows * row);
+  values = keys + floats(up(a.key_count) * a.width);
+  zeros = values + floats(up(a.width) * (a.key_count + 1));
+  size = zeros + zero_count;
+}
+
+const std::vector<Set>& sets() {
+  static const std::vector<Set> kSets = {
+#if defined(__x86_64__)
+    kAvx512Bf16,
+    kAvx512,
+    kAvx2,
+#endif
+    {"plain", [] { return true; }, &kPlainFloat32, &kPlainBfloat16, &kPlainInt16},
+  };
+  return kSets;
+}
+
+const Loops* best_loops(Element element) {
+  const auto of = [element](const Set& set) {
+    return element == Element::float32 ? set.float32 : element == Element::bfloat16 ? set.bfloat16 : set.int16;
+  };
+  const char* wanted = std::getenv("PTRUN_KERNELS");
+  for (const Set& set : sets()) {
+    if (wanted != nullptr && set.name == wanted && set.usable() && of(set) != nullptr) return of(set);
+  }
+  return of(
+      *std::find_if(sets().begin(), sets().end(), [&](const Set& set) { return of(set) != nullptr && set.usable(); }));
+}
+
+void quantise_weights(const float* weights, std::size_t columns, std::size_t depth, std::int16_t* integers,
+                      float* scales) {
+  constexpr float kSum = 524000;  // times kLargestInteger is less than 2^31, with room for rounding
+  constexpr float kLargest = 32767;
+  for (std::size_t column = 0; column < columns; ++column) {
+    const float* row = weights + column * depth;
+    float sum = 0;
+    float largest = 0;
+    for (std::size_t k = 0; k < depth; ++k) {
+      sum += std::abs(row[k]);
+      largest = std::max(largest, std::abs(row[k]));
+    }
+    // Rounding adds up to a half for each weight.
+    const float room = kSum - static_cast<float>(depth);
+    const float scale = std::max(sum / room, largest / kLargest);
+    scales[column] = scale;
+    for (std::size_t k = 0; k < depth; ++k) {
+      const bool usable = std::isfinite(scale) && scale > 0;
+      integers[column * depth + k] = usable ? static_cast<std::int16_t>(std::lround(row[k] / scale)) : std::int16_t{0};
+    }
+  }
+}
+
+void pack_weights(const Loops& loops, const void* weights, std::size_t columns, std::size_t depth, void* packed) {
+  if (loops.element == Element::float32) {
+    pack(static_cast<const float*>(weights), columns, depth, loops.panel, static_cast<float*>(packed));
+  } else {
+    pack(static_cast<const std::uint16_t*>(weights), columns, depth, loops.panel, static_cast<std::uint16_t*>(packed));
+  }
+}
+
+}  // namespace ptrun::kernels

@@ -1,0 +1,150 @@
+// The inner loops of compiled plans, on plain memory: products of matrices and
+// depthwise convolutions with what follows them, one set for each kind of
+// processor and element type. Images stand pixel by pixel, the channels of a
+// pixel side by side (channels_last). Any thread may call them; none allocates.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string_view>
+#include <vector>
+
+namespace ptrun::kernels {
+
+// int16: rows and weights as 16-bit integers with a scale each, results and
+// summands in float32.
+enum class Element : std::uint8_t { float32, bfloat16, int16 };
+
+enum class Activation : std::uint8_t { clamp, hardswish, hardsigmoid, sigmoid, silu, gelu, gelu_tanh };
+
+// What happens to a sum in float32 before it is stored.
+struct Epilogue {
+  Activation activation = Activation::clamp;
+  // Bounds of `clamp`: infinite where nothing is to happen, 0 and infinite for
+  // relu.
+  float low = -std::numeric_limits<float>::infinity();
+  float high = std::numeric_limits<float>::infinity();
+  // The activation follows the addition of Product::other instead of preceding
+  // it.
+  bool after_addition = false;
+};
+
+// out = epilogue(rows x weights + bias): a linear layer, or a 1x1 convolution,
+// whose rows are pixels.
+struct Product {
+  const void* rows = nullptr;     // [row_count, depth]
+  std::size_t row_stride = 0;     // elements from row to row; 0: depth
+  std::size_t row_count = 0;      // at least 1
+  std::size_t depth = 0;          // at least 1, even but for float32
+  const void* weights = nullptr;  // pack_weights()
+  std::size_t columns = 0;        // at least 1
+  // Those that are made: from and to the edge of a panel, or the last one.
+  std::size_t first_column = 0;
+  std::size_t last_column = 0;
+  const float* bias = nullptr;           // `columns` rounded up to a multiple of 8
+  const void* other = nullptr;           // [row_count, columns], added; may be null
+  void* out = nullptr;                   // [row_count, columns], overlaps none of the inputs
+  std::size_t out_stride = 0;            // elements from row to row of `out` and `other`; 0: columns
+  const float* row_scales = nullptr;     // [row_count], of int16 only
+  const float* column_scales = nullptr;  // zeros up to a multiple of 8 columns, of int16 only
+  Epilogue epilogue;
+  float* scratch = nullptr;  // kProductScratch floats
+};
+constexpr std::size_t kProductRows = 168;  // of a block that shares a panel of weights
+constexpr std::size_t kLargestPanel = 32;  // columns
+constexpr std::size_t kProductScratch = kProductRows * kLargestPanel;
+
+// A depthwise convolution of one image: a square filter for each channel.
+struct Depthwise {
+  const void* in = nullptr;  // [height, width, channels]
+  std::size_t height = 0, width = 0, channels = 0;
+  std::size_t kernel = 3;  // 3, 5 or 7
+  std::size_t stride = 1;  // 1 or 2
+  std::size_t padding = 0;
+  const float* weights = nullptr;  // [kernel, kernel, channels]
+  const float* bias = nullptr;     // [channels]
+  void* out = nullptr;             // [out_height, out_width, channels], does not overlap `in`
+  std::size_t out_height = 0, out_width = 0;
+  Epilogue epilogue;
+};
+
+// One head of attention: softmax(queries x keys^T * scale) x values.
+struct Attention {
+  const void* queries = nullptr;  // [query_count, width]
+  const void* keys = nullptr;     // [key_count, width]
+  const void* values = nullptr;   // [key_count, width]
+  void* out = nullptr;            // [query_count, width]
+  // Elements from token to token.
+  std::size_t query_stride = 0, key_stride = 0, value_stride = 0, out_stride = 0;
+  std::size_t query_count = 0, key_count = 0;  // at least 1
+  std::size_t width = 0;                       // at least 1, even for bfloat16
+  float scale = 1;
+  float* scratch = nullptr;  // AttentionRoom::size floats
+};
+
+// Rows of scores that are there at once, and where in the scratch what stands; in floats.
+constexpr std::size_t kAttentionRows = 56;
+struct AttentionRoom {
+  AttentionRoom(const Attention& a, std::size_t element_size);
+  std::size_t row;  // from row to row of scores and shares
+  std::size_t scores, shares, keys, values, zeros, zero_count, size;
+};
+
+struct Loops {
+  Element element;    // of rows, weights, other, in, out; int16 has a product alone
+  std::size_t panel;  // columns of weights that stand together; at most kLargestPanel
+  void (*product)(const Product& product);
+  // The rows [first, last) of the result.
+  void (*depthwise)(const Depthwise& layer, std::size_t first, std::size_t last);
+  // out [channels] = the mean of in [pixels, channels]; `sums` has room for
+  // `channels`.
+  void (*mean)(const void* in, std::size_t pixels, std::size_t channels, float* sums, void* out);
+  // out [pixels, channels] = in [pixels, channels] * gate [channels]
+  void (*scale)(const void* in, const void* gate, std::size_t pixels, std::size_t channels, void* out);
+  // Of int16 only: rows of float32 as integers of at most kLargestInteger, each
+  // with a scale of its own, that they are to be multiplied with. A row with a
+  // NaN or an infinity gets a scale that is none.
+  void (*quantise)(const float* rows, std::size_t row_count, std::size_t depth, void* integers,
+                   float* scales) = nullptr;
+  void (*attention)(const Attention& attention) = nullptr;
+};
+constexpr float kLargestInteger = 4095;
+
+// A row of the table: what a kind of processor offers.
+struct Set {
+  std::string_view name;
+  bool (*usable)();       // on this processor
+  const Loops* float32;   // null: none
+  const Loops* bfloat16;  // null: none
+  const Loops* int16;     // null: none
+};
+
+// The fastest first; the last one, "plain", runs on every processor and has
+// all.
+const std::vector<Set>& sets();
+
+// Of the first usable set that has them; of the set that the environment
+// variable PTRUN_KERNELS names ("avx2") when it is usable and has them. Never
+// null.
+const Loops* best_loops(Element element);
+
+// The width of the panel that begins at column `first`: the last one has its
+// columns only, in eights.
+constexpr std::size_t panel_width(std::size_t columns, std::size_t first, std::size_t panel) {
+  const std::size_t left = (columns - first + 7) / 8 * 8;
+  return left < panel ? left : panel;
+}
+
+// Weights [columns, depth] as integers, each column with a scale of its own; so
+// small that no sum of their products with integers of at most kLargestInteger
+// leaves 32 bits.
+void quantise_weights(const float* weights, std::size_t columns, std::size_t depth, std::int16_t* integers,
+                      float* scales);
+
+// Weights [columns, depth] in the order that the product reads: panel by panel,
+// zeros up to a multiple of 8 columns.
+void pack_weights(const Loops& loops, const void* weights, std::size_t columns, std::size_t depth, void* packed);
+
+}  // namespace ptrun::kernels

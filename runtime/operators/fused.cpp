@@ -1,0 +1,339 @@
+#include "operators/fused.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <torch/library.h>
+
+#include <algorithm>
+#include <array>
+#include <mutex>
+#include <tuple>
+#include <vector>
+
+#include "kernels/kernels.h"
+
+namespace ptrun {
+namespace {
+
+using kernels::Loops;
+
+const Loops& loops_for(c10::ScalarType type) {
+  TORCH_CHECK(type == at::kFloat || type == at::kBFloat16 || type == at::kShort,
+              "ptrun's operators take float32 and bfloat16, found ", type);
+  static const Loops* const kFloat32 = kernels::best_loops(kernels::Element::float32);
+  static const Loops* const kBfloat16 = kernels::best_loops(kernels::Element::bfloat16);
+  static const Loops* const kInt16 = kernels::best_loops(kernels::Element::int16);
+  return type == at::kFloat ? *kFloat32 : type == at::kBFloat16 ? *kBfloat16 : *kInt16;
+}
+
+std::size_t size_of(const at::Tensor& tensor, std::int64_t dimension) {
+  return static_cast<std::size_t>(tensor.size(dimension));
+}
+
+kernels::Epilogue epilogue_of(std::int64_t activation, double low, double high, bool after_addition) {
+  TORCH_CHECK(activation >= 0 && activation <= static_cast<std::int64_t>(kernels::Activation::gelu_tanh),
+              "ptrun: no activation has number ", activation);
+  return {static_cast<kernels::Activation>(activation), static_cast<float>(low), static_cast<float>(high),
+          after_addition};
+}
+
+at::Tensor pack_pointwise(const at::Tensor& weight, at::ScalarType type) {
+  TORCH_CHECK(weight.dim() == 2 && weight.scalar_type() == at::kFloat && weight.numel() > 0,
+              "ptrun::pack_pointwise: weights are ", weight.sizes(), ", expected [columns, depth] of float32");
+  TORCH_CHECK(type == at::kFloat || weight.size(1) % 2 == 0, "ptrun::pack_pointwise: the depth is odd");
+  const Loops& loops = loops_for(type);
+  const at::Tensor dense = weight.to(type).contiguous();
+  at::Tensor packed =
+      at::empty({(weight.size(0) + 7) / 8 * 8, weight.size(1)}, at::TensorOptions().dtype(type).device(at::kCPU));
+  kernels::pack_weights(loops, dense.const_data_ptr(), size_of(weight, 0), size_of(weight, 1),
+                        packed.mutable_data_ptr());
+  return packed;
+}
+
+std::tuple<at::Tensor, at::Tensor> pack_integers(const at::Tensor& weight) {
+  TORCH_CHECK(weight.dim() == 2 && weight.scalar_type() == at::kFloat && weight.numel() > 0 && weight.size(1) % 2 == 0,
+              "ptrun::pack_integers: weights are ", weight.sizes(), ", expected [columns, even depth] of float32");
+  const at::Tensor dense = weight.contiguous();
+  const at::Tensor integers = at::empty(weight.sizes(), at::kShort);
+  const std::int64_t padded = (weight.size(0) + 7) / 8 * 8;
+  at::Tensor scales = at::zeros({padded}, at::kFloat);
+  at::Tensor packed = at::empty({padded, weight.size(1)}, at::kShort);
+  kernels::quantise_weights(dense.const_data_ptr<float>(), size_of(weight, 0), size_of(weight, 1),
+                            integers.mutable_data_ptr<std::int16_t>(), scales.mutable_data_ptr<float>());
+  kernels::pack_weights(loops_for(at::kShort), integers.const_data_ptr(), size_of(weight, 0), size_of(weight, 1),
+                        packed.mutable_data_ptr());
+  return {packed, scales};
+}
+
+// The rows that one thread takes, and the columns.
+struct Part {
+  std::int64_t first_row, last_row;
+  std::size_t first_column, last_column;
+};
+
+// One part of a product; its rows are scaled by their image's gate and made integers where that is wanted, as many at a
+// time as stay in the second cache beside the weights.
+void run_part(const Loops& loops, kernels::Product product, const Part& part, const at::Tensor& input,
+              const std::optional<at::Tensor>& gate) {
+  const std::size_t size = input.dtype().itemsize();
+  const auto* other = static_cast<const char*>(product.other);
+  auto* out = static_cast<char*>(product.out);
+  const auto depth = static_cast<std::int64_t>(product.depth);
+  float scratch[kernels::kProductScratch];  // NOLINT(modernize-avoid-c-arrays): left as it is, 21 KB
+  product.scratch = scratch;
+  product.first_column = part.first_column;
+  product.last_column = part.last_column;
+  const bool integers = loops.element == kernels::Element::int16;
+  const std::int64_t pixels = gate ? input.size(2) * input.size(3) : part.last_row;
+  const bool prepared = gate || integers;
+  const std::int64_t most =
+      prepared ? std::clamp<std::int64_t>(128 * 1024 / (depth * static_cast<std::int64_t>(size)), 56, 168)
+               : part.last_row - part.first_row;
+  const at::Tensor scaled = gate ? at::empty({std::min(most, pixels), depth}, input.options()) : at::Tensor();
+  const at::Tensor rounded = integers ? at::empty({most, depth}, at::kShort) : at::Tensor();
+  std::array<float, 168> row_scales{};
+  for (std::int64_t row = part.first_row; row < part.last_row;) {
+    const std::int64_t image = gate ? row / pixels : 0;
+    const std::int64_t last = std::min({row + most, gate ? (image + 1) * pixels : part.last_row, part.last_row});
+    const auto count = static_cast<std::size_t>(last - row);
+    const void* rows = static_cast<const char*>(input.const_data_ptr()) + static_cast<std::size_t>(row * depth) * size;
+    if (gate) {
+      const auto* factors = static_cast<const char*>(gate->const_data_ptr());
+      loops_for(input.scalar_type())
+          .scale(rows, factors + static_cast<std::size_t>(image * depth) * size, count, product.depth,
+                 scaled.mutable_data_ptr());
+      rows = scaled.const_data_ptr();
+    }
+    kernels::Product piece = product;
+    if (integers) {
+      loops.quantise(static_cast<const float*>(rows), count, product.depth, rounded.mutable_data_ptr(),
+                     row_scales.data());
+      rows = rounded.const_data_ptr();
+      piece.row_scales = row_scales.data();
+    }
+    const std::size_t at = static_cast<std::size_t>(row) * product.columns * size;
+    piece.rows = rows;
+    piece.row_count = count;
+    piece.other = other == nullptr ? nullptr : other + at;
+    piece.out = out + at;
+    loops.product(piece);
+    row = last;
+  }
+}
+
+at::Tensor pointwise(const at::Tensor& given, const std::optional<at::Tensor>& given_gate, const at::Tensor& weight,
+                     const std::optional<at::Tensor>& scales, const at::Tensor& bias,
+                     const std::optional<at::Tensor>& given_other, std::int64_t columns, bool pixels,
+                     std::int64_t activation, double low, double high, bool after_addition) {
+  TORCH_CHECK(given.dim() >= 1 && (!pixels || given.dim() == 4), "ptrun::pointwise: the input is ", given.sizes());
+  const bool integers = weight.scalar_type() == at::kShort;
+  const Loops& loops = loops_for(weight.scalar_type());
+  const auto format = pixels ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
+  const at::Tensor input = given.contiguous(format);
+  std::vector<std::int64_t> sizes = input.sizes().vec();
+  const std::int64_t depth = pixels ? sizes[1] : sizes.back();
+  (pixels ? sizes[1] : sizes.back()) = columns;
+  TORCH_CHECK(columns > 0 && weight.sizes() == at::IntArrayRef({(columns + 7) / 8 * 8, depth}) &&
+                  input.scalar_type() == (integers ? at::kFloat : weight.scalar_type()) && weight.is_contiguous(),
+              "ptrun::pointwise: weights ", weight.sizes(), " do not fit an input of ", given.sizes());
+  TORCH_CHECK(bias.numel() == weight.size(0) && bias.scalar_type() == at::kFloat && bias.is_contiguous(),
+              "ptrun::pointwise: the bias does not fit");
+  TORCH_CHECK(
+      integers == scales.has_value() && (!integers || (scales->numel() == weight.size(0) && scales->is_contiguous() &&
+                                                       scales->scalar_type() == at::kFloat)),
+      "ptrun::pointwise: the scales do not fit");
+  std::optional<at::Tensor> gate;
+  if (given_gate) {
+    TORCH_CHECK(
+        pixels && given_gate->numel() == input.size(0) * depth && given_gate->scalar_type() == input.scalar_type(),
+        "ptrun::pointwise: the gate does not fit");
+    gate = given_gate->contiguous();
+  }
+  std::optional<at::Tensor> other;
+  if (given_other) {
+    TORCH_CHECK(given_other->sizes() == at::IntArrayRef(sizes) && given_other->scalar_type() == input.scalar_type(),
+                "ptrun::pointwise: the summand is ", given_other->sizes(), ", expected ", at::IntArrayRef(sizes));
+    other = given_other->contiguous(format);
+  }
+  at::Tensor out = at::empty(sizes, input.options(), format);
+  if (out.numel() == 0) return out;
+  const std::int64_t rows = out.numel() / columns;
+  kernels::Product product;
+  product.depth = static_cast<std::size_t>(depth);
+  product.weights = weight.const_data_ptr();
+  product.columns = static_cast<std::size_t>(columns);
+  product.bias = bias.const_data_ptr<float>();
+  product.column_scales = integers ? scales->const_data_ptr<float>() : nullptr;
+  product.other = other ? other->const_data_ptr() : nullptr;
+  product.out = out.mutable_data_ptr();
+  product.epilogue = epilogue_of(activation, low, high, after_addition);
+  const std::int64_t threads = at::get_num_threads();
+  if (rows >= 28 * threads || threads == 1) {
+    // Whole tiles for each thread, but for the last one.
+    constexpr std::int64_t kTile = 14;
+    const std::int64_t tiles = (rows + kTile - 1) / kTile;
+    at::parallel_for(0, tiles, (tiles + threads - 1) / threads, [&](std::int64_t first, std::int64_t last) {
+      run_part(loops, product, {first * kTile, std::min(last * kTile, rows), 0, product.columns}, input, gate);
+    });
+    return out;
+  }
+  const auto panels = static_cast<std::int64_t>((product.columns + loops.panel - 1) / loops.panel);
+  at::parallel_for(0, panels, (panels + threads - 1) / threads, [&](std::int64_t first, std::int64_t last) {
+    const std::size_t end = std::min(static_cast<std::size_t>(last) * loops.panel, product.columns);
+    run_part(loops, product, {0, rows, static_cast<std::size_t>(first) * loops.panel, end}, input, gate);
+  });
+  return out;
+}
+
+at::Tensor depthwise(const at::Tensor& given, const at::Tensor& weight, const at::Tensor& bias, std::int64_t kernel,
+                     std::int64_t stride, std::int64_t padding, std::int64_t activation, double low, double high) {
+  TORCH_CHECK(given.dim() == 4, "ptrun::depthwise: the input is ", given.sizes(), ", expected [N, C, H, W]");
+  TORCH_CHECK(
+      (kernel == 3 || kernel == 5 || kernel == 7) && (stride == 1 || stride == 2) && padding >= 0 && padding < kernel,
+      "ptrun::depthwise: no loops for kernel ", kernel, ", stride ", stride, ", padding ", padding);
+  const Loops& loops = loops_for(given.scalar_type());
+  const at::Tensor input = given.contiguous(at::MemoryFormat::ChannelsLast);
+  TORCH_CHECK(weight.sizes() == at::IntArrayRef({kernel, kernel, input.size(1)}) && weight.is_contiguous() &&
+                  weight.scalar_type() == at::kFloat && bias.numel() == input.size(1) &&
+                  bias.scalar_type() == at::kFloat && bias.is_contiguous(),
+              "ptrun::depthwise: weights ", weight.sizes(), " do not fit an input of ", given.sizes());
+  const auto reach = [&](std::int64_t size) { return (size + 2 * padding - kernel) / stride + 1; };
+  TORCH_CHECK(input.size(2) + 2 * padding >= kernel && input.size(3) + 2 * padding >= kernel,
+              "ptrun::depthwise: the input of ", given.sizes(), " is smaller than the filter");
+  at::Tensor out = at::empty({input.size(0), input.size(1), reach(input.size(2)), reach(input.size(3))},
+                             input.options(), at::MemoryFormat::ChannelsLast);
+  if (out.numel() == 0) return out;
+  kernels::Depthwise layer;
+  layer.height = size_of(input, 2);
+  layer.width = size_of(input, 3);
+  layer.channels = size_of(input, 1);
+  layer.kernel = static_cast<std::size_t>(kernel);
+  layer.stride = static_cast<std::size_t>(stride);
+  layer.padding = static_cast<std::size_t>(padding);
+  layer.weights = weight.const_data_ptr<float>();
+  layer.bias = bias.const_data_ptr<float>();
+  layer.out_height = size_of(out, 2);
+  layer.out_width = size_of(out, 3);
+  layer.epilogue = epilogue_of(activation, low, high, false);
+  const std::size_t size = input.dtype().itemsize();
+  const std::int64_t height = out.size(2);
+  const std::int64_t rows = out.size(0) * height;
+  const auto* in_bytes = static_cast<const char*>(input.const_data_ptr());
+  auto* out_bytes = static_cast<char*>(out.mutable_data_ptr());
+  const std::int64_t threads = at::get_num_threads();
+  at::parallel_for(0, rows, (rows + threads - 1) / threads, [&](std::int64_t first, std::int64_t last) {
+    kernels::Depthwise piece = layer;
+    for (std::int64_t row = first; row < last;) {
+      const std::int64_t image = row / height;
+      const std::int64_t end = std::min(last, (image + 1) * height);
+      const auto index = static_cast<std::size_t>(image);
+      piece.in = in_bytes + index * layer.height * layer.width * layer.channels * size;
+      piece.out = out_bytes + index * layer.out_height * layer.out_width * layer.channels * size;
+      loops.depthwise(piece, static_cast<std::size_t>(row - image * height),
+                      static_cast<std::size_t>(end - image * height));
+      row = end;
+    }
+  });
+  return out;
+}
+
+at::Tensor attention(const at::Tensor& given_query, const at::Tensor& given_key, const at::Tensor& given_value,
+                     double scale) {
+  const auto close = [](const at::Tensor& tensor) {
+    return tensor.dim() == 4 && tensor.stride(3) != 1 ? tensor.contiguous() : tensor;
+  };
+  const at::Tensor query = close(given_query);
+  const at::Tensor key = close(given_key);
+  const at::Tensor value = close(given_value);
+  TORCH_CHECK(query.dim() == 4 && key.sizes() == value.sizes() && key.dim() == 4 && query.size(0) == key.size(0) &&
+                  query.size(1) == key.size(1) && query.size(3) == key.size(3) &&
+                  key.scalar_type() == query.scalar_type() && value.scalar_type() == query.scalar_type(),
+              "ptrun::attention: ", query.sizes(), ", ", key.sizes(), " and ", value.sizes(), " do not fit");
+  const Loops& loops = loops_for(query.scalar_type());
+  TORCH_CHECK(query.scalar_type() == at::kFloat || query.size(3) % 2 == 0, "ptrun::attention: the width is odd");
+  // Heads of a token side by side, as the layer behind wants them.
+  at::Tensor out = at::empty({query.size(0), query.size(2), query.size(1), query.size(3)}, query.options());
+  out = out.transpose(1, 2);
+  if (out.numel() == 0 || key.numel() == 0) return out.zero_();
+  kernels::Attention head;
+  head.query_stride = static_cast<std::size_t>(query.stride(2));
+  head.key_stride = static_cast<std::size_t>(key.stride(2));
+  head.value_stride = static_cast<std::size_t>(value.stride(2));
+  head.out_stride = static_cast<std::size_t>(out.stride(2));
+  head.query_count = size_of(query, 2);
+  head.key_count = size_of(key, 2);
+  head.width = size_of(query, 3);
+  head.scale = static_cast<float>(scale);
+  const auto size = static_cast<std::int64_t>(query.dtype().itemsize());
+  const kernels::AttentionRoom room(head, query.dtype().itemsize());
+  const std::int64_t heads = query.size(1);
+  const std::int64_t all = query.size(0) * heads;
+  const std::int64_t threads = at::get_num_threads();
+  at::parallel_for(0, all, (all + threads - 1) / threads, [&](std::int64_t first, std::int64_t last) {
+    const at::Tensor scratch = at::empty({static_cast<std::int64_t>(room.size)}, at::kFloat);
+    for (std::int64_t i = first; i < last; ++i) {
+      const auto of = [&](const at::Tensor& tensor) {
+        return static_cast<const char*>(tensor.const_data_ptr()) +
+               (i / heads * tensor.stride(0) + i % heads * tensor.stride(1)) * size;
+      };
+      kernels::Attention piece = head;
+      piece.queries = of(query);
+      piece.keys = of(key);
+      piece.values = of(value);
+      piece.out =
+          static_cast<char*>(out.mutable_data_ptr()) + (i / heads * out.stride(0) + i % heads * out.stride(1)) * size;
+      piece.scratch = scratch.mutable_data_ptr<float>();
+      loops.attention(piece);
+    }
+  });
+  return out;
+}
+
+at::Tensor global_mean(const at::Tensor& given) {
+  TORCH_CHECK(given.dim() == 4 && given.size(2) > 0 && given.size(3) > 0, "ptrun::global_mean: the input is ",
+              given.sizes(), ", expected [N, C, H, W]");
+  const Loops& loops = loops_for(given.scalar_type());
+  const at::Tensor input = given.contiguous(at::MemoryFormat::ChannelsLast);
+  at::Tensor out = at::empty({input.size(0), input.size(1), 1, 1}, input.options(), at::MemoryFormat::ChannelsLast);
+  const std::size_t channels = size_of(input, 1);
+  const std::size_t pixels = size_of(input, 2) * size_of(input, 3);
+  const std::size_t size = input.dtype().itemsize();
+  at::parallel_for(0, input.size(0), 1, [&](std::int64_t first, std::int64_t last) {
+    std::vector<float> sums(channels);
+    for (auto image = static_cast<std::size_t>(first); image < static_cast<std::size_t>(last); ++image) {
+      loops.mean(static_cast<const char*>(input.const_data_ptr()) + image * pixels * channels * size, pixels, channels,
+                 sums.data(), static_cast<char*>(out.mutable_data_ptr()) + image * channels * size);
+    }
+  });
+  return out;
+}
+
+}  // namespace
+
+void register_fused_operators() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    // Never destroyed: a library that goes takes its operators with it, while models may still run at exit.
+    static auto* const library =
+        new torch::Library(torch::Library::FRAGMENT, "ptrun", std::nullopt, __FILE__, __LINE__);
+    library->def("pack_pointwise(Tensor weight, ScalarType type) -> Tensor");
+    library->def("pack_integers(Tensor weight) -> (Tensor, Tensor)");
+    library->impl("pack_integers", torch::dispatch(c10::DispatchKey::CPU, TORCH_FN(pack_integers)));
+    library->def(
+        "pointwise(Tensor input, Tensor? gate, Tensor weight, Tensor? scales, Tensor bias, Tensor? other, int columns, "
+        "bool pixels, "
+        "int activation, float low, float high, bool after_addition) -> Tensor");
+    library->def(
+        "depthwise(Tensor input, Tensor weight, Tensor bias, int kernel, int stride, int padding, int activation, "
+        "float low, float high) -> Tensor");
+    library->def("attention(Tensor query, Tensor key, Tensor value, float scale) -> Tensor");
+    library->impl("attention", torch::dispatch(c10::DispatchKey::CPU, TORCH_FN(attention)));
+    library->def("global_mean(Tensor input) -> Tensor");
+    library->impl("pack_pointwise", torch::dispatch(c10::DispatchKey::CPU, TORCH_FN(pack_pointwise)));
+    library->impl("pointwise", torch::dispatch(c10::DispatchKey::CPU, TORCH_FN(pointwise)));
+    library->impl("depthwise", torch::dispatch(c10::DispatchKey::CPU, TORCH_FN(depthwise)));
+    library->impl("global_mean", torch::dispatch(c10::DispatchKey::CPU, TORCH_FN(global_mean)));
+  });
+}
+
+}  // namespace ptrun

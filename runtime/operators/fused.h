@@ -1,0 +1,30 @@
+// Operators of our own that compiled plans are made of: ptrun::pointwise, ptrun::depthwise, ptrun::global_mean, over
+// the loops of the kernels room.
+#pragma once
+
+namespace ptrun {
+
+// Registers them for the CPU with LibTorch's dispatcher:
+//   pack_pointwise(Tensor weight, ScalarType type) -> Tensor
+//     Weights [columns, depth] float32 in the order of the processor's loops, in `type` (float32 or bfloat16).
+//   pack_integers(Tensor weight) -> (Tensor, Tensor)
+//     The same as 16-bit integers, and the scale of each column.
+//   pointwise(Tensor input, Tensor? gate, Tensor weight, Tensor? scales, Tensor bias, Tensor? other, int columns, bool
+//   pixels,
+//             int activation, float low, float high, bool after_addition) -> Tensor
+//     A 1x1 convolution of [N, C, H, W] (`pixels`) or a linear layer over the last dimension; `gate` [N, C, 1, 1]
+//     scales the input, `other` of the result's shape is added. `bias` float32, zeros up to a multiple of 8; activation
+//     is a number of kernels::Activation.
+//   depthwise(Tensor input, Tensor weight, Tensor bias, int kernel, int stride, int padding, int activation, float low,
+//             float high) -> Tensor
+//     `weight` [kernel, kernel, C] float32, also for a bfloat16 input.
+//   attention(Tensor query, Tensor key, Tensor value, float scale) -> Tensor
+//     softmax(query x key^T * scale) x value for each head of [N, heads, tokens, width]; in memory the heads of a token
+//     stand side by side in the result.
+//   global_mean(Tensor input) -> Tensor
+//     [N, C, H, W] to [N, C, 1, 1].
+// Inputs are float32 or bfloat16, images and results channels_last; others are brought into that order. Wrong shapes
+// throw c10::Error. Cheap after the first call; any thread.
+void register_fused_operators();
+
+}  // namespace ptrun

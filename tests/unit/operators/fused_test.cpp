@@ -1,0 +1,196 @@
+// Our own operators against ATen's.
+#include "operators/fused.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "kernels/kernels.h"
+
+namespace ptrun {
+namespace {
+
+at::Tensor call(const char* name, std::vector<c10::IValue> stack) {
+  register_fused_operators();
+  c10::Dispatcher::singleton().findSchemaOrThrow(name, "").callBoxed(&stack);
+  return stack.front().toTensor();
+}
+
+at::Tensor numbers(std::vector<std::int64_t> sizes, double phase) {
+  std::int64_t count = 1;
+  for (const std::int64_t size : sizes) count *= size;
+  return at::arange(count, at::kDouble).mul_(0.37).add_(phase).sin_().to(at::kFloat).reshape(sizes);
+}
+
+void expect_near(const at::Tensor& expected, const at::Tensor& found, c10::ScalarType type) {
+  ASSERT_EQ(expected.sizes(), found.sizes());
+  ASSERT_EQ(found.scalar_type(), type);
+  const double bound = (type == at::kFloat ? 1e-5 : 0.02) * std::max(1.0, expected.abs().max().item<double>());
+  EXPECT_LT((expected - found.to(at::kFloat)).abs().max().item<double>(), bound);
+}
+
+std::int64_t id(kernels::Activation activation) { return static_cast<std::int64_t>(activation); }
+
+at::Tensor padded_bias(const at::Tensor& bias) { return at::constant_pad_nd(bias, {0, -bias.numel() & 7}); }
+
+constexpr double kInfinite = std::numeric_limits<double>::infinity();
+
+class FusedOperators : public ::testing::TestWithParam<std::tuple<c10::ScalarType, int>> {
+ protected:
+  void SetUp() override { at::set_num_threads(std::get<1>(GetParam())); }
+  void TearDown() override { at::set_num_threads(1); }
+  c10::ScalarType type_ = std::get<0>(GetParam());
+};
+
+TEST_P(FusedOperators, PointwiseIsAConvolutionWithGateActivationAndAddition) {
+  for (const std::int64_t size : {1, 5, 13}) {
+    const at::Tensor x = numbers({3, 10, size, 7}, 0.1).to(type_).contiguous(at::MemoryFormat::ChannelsLast);
+    const at::Tensor w = numbers({27, 10}, 0.2).to(type_).to(at::kFloat);
+    const at::Tensor b = numbers({27}, 0.3);
+    const at::Tensor gate = numbers({3, 10, 1, 1}, 0.4).abs().to(type_);
+    const at::Tensor other = numbers({3, 27, size, 7}, 0.5).to(type_);  // rows of pixels, brought into order
+    const at::Tensor packed = call("ptrun::pack_pointwise", {w, type_});
+    const auto run = [&](const c10::IValue& g, const c10::IValue& o, kernels::Activation activation, double low,
+                         double high, bool after) {
+      return call("ptrun::pointwise",
+                  {x, g, packed, c10::IValue(), padded_bias(b), o, 27, true, id(activation), low, high, after});
+    };
+    const at::Tensor wide = x.to(at::kFloat);
+    const at::Tensor kernel = w.reshape({27, 10, 1, 1});
+    const at::Tensor plain = at::conv2d(wide, kernel, b);
+    const c10::IValue none;
+    using kernels::Activation;
+    expect_near(plain, run(none, none, Activation::clamp, -kInfinite, kInfinite, false), type_);
+    expect_near(at::silu(plain), run(none, none, Activation::silu, 0, 0, false), type_);
+    expect_near(at::gelu(plain), run(none, none, Activation::gelu, 0, 0, false), type_);
+    expect_near(at::gelu(plain, "tanh"), run(none, none, Activation::gelu_tanh, 0, 0, false), type_);
+    expect_near(at::hardsigmoid(plain), run(none, none, Activation::hardsigmoid, 0, 0, false), type_);
+    expect_near(at::sigmoid(plain), run(none, none, Activation::sigmoid, 0, 0, false), type_);
+    expect_near(at::relu(plain + other), run(none, other, Activation::clamp, 0, kInfinite, true), type_);
+    expect_near(at::relu(plain) + other, run(none, other, Activation::clamp, 0, kInfinite, false), type_);
+    expect_near(at::hardswish(plain) + other, run(none, other, Activation::hardswish, 0, 0, false), type_);
+    const at::Tensor gated = at::conv2d((x * gate).to(at::kFloat), kernel, b);
+    expect_near(gated, run(gate, none, Activation::clamp, -kInfinite, kInfinite, false), type_);
+    expect_near(gated + other, run(gate, other, Activation::clamp, -kInfinite, kInfinite, false), type_);
+    EXPECT_TRUE(run(none, none, Activation::clamp, 0, 1, false).is_contiguous(at::MemoryFormat::ChannelsLast));
+  }
+}
+
+TEST_P(FusedOperators, PointwiseIsALinearLayerOverTheLastDimension) {
+  for (const std::vector<std::int64_t>& sizes :
+       {std::vector<std::int64_t>{12}, {1, 12}, {5, 12}, {2, 3, 12}, {2, 3, 5, 12}}) {
+    const at::Tensor x = numbers(sizes, 0.1).to(type_);
+    const at::Tensor w = numbers({70, 12}, 0.2).to(type_).to(at::kFloat);
+    const at::Tensor b = numbers({70}, 0.3);
+    const at::Tensor found = call(
+        "ptrun::pointwise", {x, c10::IValue(), call("ptrun::pack_pointwise", {w, type_}), c10::IValue(), padded_bias(b),
+                             c10::IValue(), 70, false, id(kernels::Activation::clamp), -kInfinite, kInfinite, false});
+    expect_near(at::linear(x.to(at::kFloat), w, b), found, type_);
+  }
+}
+
+TEST_P(FusedOperators, DepthwiseIsAConvolutionWithAFilterForEachChannel) {
+  for (const std::int64_t kernel : {3, 5, 7}) {
+    for (const std::int64_t stride : {1, 2}) {
+      for (const std::int64_t padding : {std::int64_t{0}, kernel / 2, kernel - 1}) {
+        const at::Tensor x = numbers({2, 27, 9, 16}, 0.1).to(type_);
+        const at::Tensor w = numbers({27, 1, kernel, kernel}, 0.2);
+        const at::Tensor b = numbers({27}, 0.3);
+        const at::Tensor taps = w.squeeze(1).permute({1, 2, 0}).contiguous();
+        const at::Tensor found =
+            call("ptrun::depthwise", {x, taps, b, kernel, stride, padding, id(kernels::Activation::clamp), 0.0, 6.0});
+        const at::Tensor plain = at::conv2d(x.to(at::kFloat), w, b, stride, padding, 1, 27);
+        expect_near(plain.clamp(0, 6), found, type_);
+      }
+    }
+  }
+}
+
+TEST_P(FusedOperators, AttentionOfHeadsThatStandSideBySide) {
+  for (const std::int64_t tokens : {1, 19, 70}) {
+    const at::Tensor packed = numbers({2, tokens, 3, 4, 24}, 0.1).to(type_);
+    const auto part = [&](std::int64_t i) { return packed.select(2, i).transpose(1, 2); };
+    const at::Tensor found = call("ptrun::attention", {part(0), part(1), part(2), 0.5});
+    const at::Tensor scores = at::matmul(part(0).to(at::kFloat), part(1).to(at::kFloat).transpose(2, 3)) * 0.5;
+    expect_near(at::matmul(at::softmax(scores, -1), part(2).to(at::kFloat)), found, type_);
+    EXPECT_TRUE(found.transpose(1, 2).is_contiguous());
+  }
+  // Queries of another number than keys, and values that do not stand side by side.
+  const at::Tensor query = numbers({1, 2, 5, 8}, 0.1).to(type_);
+  const at::Tensor key = numbers({1, 2, 33, 8}, 0.2).to(type_);
+  const at::Tensor value = numbers({1, 2, 8, 33}, 0.3).to(type_).transpose(2, 3);
+  const at::Tensor scores = at::matmul(query.to(at::kFloat), key.to(at::kFloat).transpose(2, 3));
+  expect_near(at::matmul(at::softmax(scores, -1), value.to(at::kFloat)),
+              call("ptrun::attention", {query, key, value, 1.0}), type_);
+}
+
+TEST_P(FusedOperators, GlobalMean) {
+  const at::Tensor x = numbers({3, 37, 6, 11}, 0.1).to(type_);
+  expect_near(x.to(at::kFloat).mean({2, 3}, true), call("ptrun::global_mean", {x}), type_);
+}
+
+INSTANTIATE_TEST_SUITE_P(Types, FusedOperators,
+                         ::testing::Combine(::testing::Values(at::kFloat, at::kBFloat16), ::testing::Values(1, 2)));
+
+TEST_P(FusedOperators, PointwiseOfIntegersIsCloseToFloat32) {
+  if (type_ != at::kFloat) return;
+  register_fused_operators();
+  const at::Tensor x = numbers({3, 130, 13, 7}, 0.1).contiguous(at::MemoryFormat::ChannelsLast);
+  const at::Tensor w = numbers({27, 130}, 0.2);
+  const at::Tensor b = numbers({27}, 0.3);
+  const at::Tensor gate = numbers({3, 130, 1, 1}, 0.4);
+  const at::Tensor other = numbers({3, 27, 13, 7}, 0.5);
+  std::vector<c10::IValue> packed = {w};
+  c10::Dispatcher::singleton().findSchemaOrThrow("ptrun::pack_integers", "").callBoxed(&packed);
+  const auto run = [&](const at::Tensor& in, const c10::IValue& g, const c10::IValue& o, double low) {
+    return call("ptrun::pointwise", {in, g, packed[0], packed[1], padded_bias(b), o, 27, true,
+                                     id(kernels::Activation::clamp), low, kInfinite, true});
+  };
+  const at::Tensor kernel = w.reshape({27, 130, 1, 1});
+  const at::Tensor plain = at::conv2d(x, kernel, b);
+  // Of the sum of what is added: terms cancel. bfloat16 is some 1e-3 apart.
+  const double bound = 1e-4 * at::conv2d(x.abs(), kernel.abs()).max().item<double>();
+  const c10::IValue none;
+  EXPECT_LT((run(x, none, none, -kInfinite) - plain).abs().max().item<double>(), bound);
+  EXPECT_LT((run(x, none, other, 0) - at::relu(plain + other)).abs().max().item<double>(), bound);
+  EXPECT_LT((run(x, gate, none, -kInfinite) - at::conv2d(x * gate, kernel, b)).abs().max().item<double>(), bound);
+  EXPECT_TRUE(
+      at::equal(run(at::zeros_like(x), none, none, -kInfinite), b.reshape({1, 27, 1, 1}).expand({3, 27, 13, 7})));
+  at::Tensor odd = x.clone();
+  odd[1][5][3][2] = NAN;
+  const at::Tensor spoiled = run(odd, none, none, -kInfinite);
+  EXPECT_TRUE(spoiled.select(0, 1).select(1, 3).select(1, 2).isnan().all().item<bool>());
+  EXPECT_EQ(spoiled.isnan().sum().item<std::int64_t>(), 27);
+}
+
+TEST(FusedOperators, WrongShapesThrowAndTouchNothing) {
+  const at::Tensor packed = call("ptrun::pack_pointwise", {numbers({9, 4}, 0), at::kFloat});
+  const at::Tensor bias = at::zeros({16});
+  const auto run = [&](const at::Tensor& x, const c10::IValue& gate, const at::Tensor& b, const c10::IValue& other) {
+    return call("ptrun::pointwise", {x, gate, packed, c10::IValue(), b, other, 9, true, 0, -1.0, 1.0, false});
+  };
+  const at::Tensor x = at::zeros({1, 4, 2, 2});
+  EXPECT_NO_THROW(run(x, c10::IValue(), bias, c10::IValue()));
+  EXPECT_THROW(run(at::zeros({1, 6, 2, 2}), c10::IValue(), bias, c10::IValue()), c10::Error);
+  EXPECT_THROW(run(at::zeros({4, 2, 2}), c10::IValue(), bias, c10::IValue()), c10::Error);
+  EXPECT_THROW(run(x, c10::IValue(), at::zeros({9}), c10::IValue()), c10::Error);
+  EXPECT_THROW(run(x, at::zeros({1, 3, 1, 1}), bias, c10::IValue()), c10::Error);
+  EXPECT_THROW(run(x, c10::IValue(), bias, at::zeros({1, 9, 2, 1})), c10::Error);
+  EXPECT_THROW(run(x.to(at::kBFloat16), c10::IValue(), bias, c10::IValue()), c10::Error);
+  EXPECT_THROW(run(x.to(at::kDouble), c10::IValue(), bias, c10::IValue()), c10::Error);
+  EXPECT_THROW(call("ptrun::pack_pointwise", {numbers({9, 3}, 0), at::kBFloat16}), c10::Error);
+  const at::Tensor heads = at::zeros({1, 2, 3, 4});
+  EXPECT_THROW(call("ptrun::attention", {heads, heads, at::zeros({1, 2, 4, 4}), 1.0}), c10::Error);
+  const at::Tensor taps = at::zeros({3, 3, 4});
+  EXPECT_THROW(call("ptrun::depthwise", {at::zeros({1, 4, 1, 1}), taps, at::zeros({4}), 3, 1, 0, 0, 0.0, 0.0}),
+               c10::Error);
+  EXPECT_THROW(call("ptrun::depthwise", {at::zeros({1, 4, 9, 9}), taps, at::zeros({4}), 4, 1, 0, 0, 0.0, 0.0}),
+               c10::Error);
+  EXPECT_THROW(call("ptrun::depthwise", {at::zeros({1, 5, 9, 9}), taps, at::zeros({5}), 3, 1, 1, 0, 0.0, 0.0}),
+               c10::Error);
+}
+
+}  // namespace
+}  // namespace ptrun

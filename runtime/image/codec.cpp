@@ -104,6 +104,8 @@ void decode(std::string_view bytes, const std::string& subject, const DecodeOpti
   const auto codec = std::find_if(table.begin(), table.end(), [&](const Codec& row) { return row.matches(bytes); });
   try {
     out.exif_orientation = 1;
+    out.reduced = 1;
+    out.streamed = false;
     if (codec == table.end()) fail_unknown(bytes);
     codec->decode(bytes, options, out);
     if (options.exif == ExifRule::apply || codec->always_upright) turn_upright(out.exif_orientation, out);

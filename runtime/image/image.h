@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +13,20 @@
 
 namespace ptrun::image {
 
+// What a codec keeps from image to image.
+struct CodecState {
+  virtual ~CodecState() = default;
+};
+// Stays where it is: a copied picture has none.
+struct KeptState {
+  KeptState() = default;
+  KeptState(const KeptState& /*other*/) {}
+  KeptState& operator=(const KeptState& /*other*/) { return *this; }
+  KeptState(KeptState&&) = default;
+  KeptState& operator=(KeptState&&) = default;
+  std::unique_ptr<CodecState> state;
+};
+
 // 8-bit RGB, rows without gaps: data[(y * width + x) * 3 + c]. The buffers keep their capacity, so one Pixels per
 // worker decodes image after image without allocating. After a failed decode the image is empty (0 x 0), never the
 // one before.
@@ -19,9 +34,14 @@ struct Pixels {
   int width = 0;
   int height = 0;
   std::vector<std::uint8_t> data;
-  std::string mode = "RGB";           // Pillow's mode of the file: "L", "P", "RGBA", "CMYK", "I;16", ...
-  int exif_orientation = 1;           // the tag as found, 1..8
+  std::string mode = "RGB";  // Pillow's mode of the file: "L", "P", "RGBA", "CMYK", "I;16", ...
+  int exif_orientation = 1;  // the tag as found, 1..8
+  int reduced = 1;           // width and height are those of the whole picture divided by this, rounded up
+  int full_width = 0;        // of the whole picture, upright as this one; meaningful where it is reduced
+  int full_height = 0;
+  bool streamed = false;              // DecodeOptions::sink has the picture, `data` has not
   std::vector<std::uint8_t> scratch;  // the codecs' work space, contents unspecified
+  KeptState codec;
 };
 
 struct DecodeLimits {
@@ -40,11 +60,27 @@ struct Region {
   int height = 0;
 };
 
+// Takes the rows of a picture while it is decoded, so that a large one never lies in memory as a whole.
+class RowSink {
+ public:
+  virtual ~RowSink() = default;
+  // Before the first row of a picture of `width` x `height` pixels. False: it is wanted in Pixels::data.
+  virtual bool begin(int width, int height) = 0;
+  // The pixels [left, left + width) of the rows [first, first + count), which are `stride` bytes apart: in order, at
+  // least those of DecodeOptions::region.
+  virtual void rows(int first, int count, int left, int width, const std::uint8_t* rgb, std::size_t stride) = 0;
+};
+
 struct DecodeOptions {
   DecodeLimits limits;
   // What the caller will read of an upright picture of the given size; empty: all of it. Pixels outside may then hold
   // anything, those inside are what they would be without it, and so is every error.
   std::function<Region(int width, int height)> region;
+  // 1, 2, 4 or 8 for an upright picture of the given size: the JPEG codec then makes one of a fraction of its width and
+  // height, as Pillow's draft() does, which is faster and has other pixels. Empty: 1.
+  std::function<int(int width, int height)> reduction;
+  // Gets the rows where the codec makes them upright and in order (JPEG). Must outlive the call.
+  RowSink* sink = nullptr;
   ExifRule exif = ExifRule::apply;
   ColorRule color = ColorRule::rgb;
 };

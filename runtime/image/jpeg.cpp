@@ -3,129 +3,18 @@
 // an end marker, so that a truncated file is an error.
 #include <algorithm>
 #include <array>
-#include <csetjmp>
-#include <cstdio>
-#include <cstring>
+#include <memory>
 #include <new>
 #include <string>
-
-// jpeglib.h needs size_t and FILE before it.
-#include <jerror.h>
-#include <jpeglib.h>
+#include <utility>
 
 #include "image/codec.h"
+#include "image/jpeg_reader.h"
 #include "image/orientation.h"
 #include "ptrun/error.h"
 
 namespace ptrun::image {
 namespace {
-
-constexpr int kApp1 = JPEG_APP0 + 1;
-
-// One decompression. libjpeg reports errors by calling error_exit, which must not return: it jumps back into the
-// method of this class that called the library. No object with a destructor lives between the two.
-class JpegReader {
- public:
-  explicit JpegReader(std::string_view bytes) {
-    info_.err = jpeg_std_error(&errors_);
-    errors_.error_exit = [](j_common_ptr info) {
-      auto* self = static_cast<JpegReader*>(info->client_data);
-      errors_text(info, self->message_);
-      std::longjmp(self->jump_, 1);  // NOLINT: the library's way out
-    };
-    errors_.output_message = [](j_common_ptr) {};  // warnings are no errors, and nothing is printed
-    info_.client_data = this;
-
-    source_.init_source = [](j_decompress_ptr) {};
-    source_.term_source = [](j_decompress_ptr) {};
-    source_.fill_input_buffer = [](j_decompress_ptr) -> boolean { return FALSE; };
-    source_.resync_to_restart = jpeg_resync_to_restart;
-    source_.skip_input_data = [](j_decompress_ptr info, long count) {
-      if (count <= 0) return;
-      const auto skipped = std::min(static_cast<std::size_t>(count), info->src->bytes_in_buffer);
-      info->src->next_input_byte += skipped;
-      info->src->bytes_in_buffer -= skipped;
-    };
-    source_.next_input_byte = reinterpret_cast<const JOCTET*>(bytes.data());
-    source_.bytes_in_buffer = bytes.size();
-  }
-  ~JpegReader() {
-    if (created_) jpeg_destroy_decompress(&info_);
-  }
-  JpegReader(const JpegReader&) = delete;
-  JpegReader& operator=(const JpegReader&) = delete;
-
-  enum class Result { done, suspended, failed };
-
-  // Reads up to the first scan; nothing is allocated for the picture yet.
-  Result read_header() {
-    if (setjmp(jump_) != 0) return Result::failed;  // NOLINT: see the class
-    created_ = true;                                // from here on there may be something to free
-    jpeg_create_decompress(&info_);
-    info_.client_data = this;
-    info_.src = &source_;
-    jpeg_save_markers(&info_, kApp1, 0xFFFF);
-    int state = JPEG_HEADER_TABLES_ONLY;
-    while (state == JPEG_HEADER_TABLES_ONLY) state = jpeg_read_header(&info_, FALSE);
-    return state == JPEG_SUSPENDED ? Result::suspended : Result::done;
-  }
-
-  // For a progressive file: decodes the coefficients of all scans.
-  Result start(int max_scans) {
-    if (setjmp(jump_) != 0) return Result::failed;  // NOLINT: see the class
-    max_scans_ = max_scans;
-    progress_.progress_monitor = [](j_common_ptr info) {
-      const auto* self = static_cast<JpegReader*>(info->client_data);
-      if (self->info_.input_scan_number > self->max_scans_) ERREXIT(info, JERR_TOO_LITTLE_DATA);
-    };
-    info_.progress = &progress_;
-    info_.out_color_space = info_.num_components == 4 ? JCS_CMYK : JCS_RGB;
-    return jpeg_start_decompress(&info_) != FALSE ? Result::done : Result::suspended;
-  }
-
-  // Decodes the next rows into `rows`, where at least one of `count` fits; row() tells how far it came.
-  Result read_rows(std::uint8_t** rows, unsigned count) {
-    if (setjmp(jump_) != 0) return Result::failed;  // NOLINT: see the class
-    return jpeg_read_scanlines(&info_, rows, count) > 0 ? Result::done : Result::suspended;
-  }
-
-  // Before the first row: decodes only the columns [left, left + width) from now on, or more of them: `left` and
-  // `width` become those that rows hold.
-  Result crop_columns(unsigned& left, unsigned& width) {
-    if (setjmp(jump_) != 0) return Result::failed;  // NOLINT: see the class
-    jpeg_crop_scanline(&info_, &left, &width);
-    return Result::done;
-  }
-
-  Result skip_rows(unsigned count) {
-    if (setjmp(jump_) != 0) return Result::failed;  // NOLINT: see the class
-    return jpeg_skip_scanlines(&info_, count) == count ? Result::done : Result::suspended;
-  }
-
-  const jpeg_decompress_struct& info() const { return info_; }
-  int row() const { return static_cast<int>(info_.output_scanline); }
-  std::string message() const { return message_.data(); }
-  bool out_of_memory() const { return errors_.msg_code == JERR_OUT_OF_MEMORY; }
-  bool multiple_scans() { return jpeg_has_multiple_scans(&info_) != FALSE; }
-
-  // The bytes after the header of the first scan.
-  std::string_view rest() const {
-    return {reinterpret_cast<const char*>(source_.next_input_byte), source_.bytes_in_buffer};
-  }
-
- private:
-  using Message = std::array<char, JMSG_LENGTH_MAX>;
-  static void errors_text(j_common_ptr info, Message& message) { (*info->err->format_message)(info, message.data()); }
-
-  jpeg_decompress_struct info_{};
-  jpeg_error_mgr errors_{};
-  jpeg_source_mgr source_{};
-  jpeg_progress_mgr progress_{};
-  std::jmp_buf jump_{};
-  Message message_{};
-  int max_scans_ = 0;
-  bool created_ = false;
-};
 
 // Scans that follow the first one: a walk over the markers, which cost nothing to decode.
 int count_scans(std::string_view rest, int limit) {
@@ -154,14 +43,18 @@ int count_scans(std::string_view rest, int limit) {
 int orientation_of(const jpeg_decompress_struct& info) {
   constexpr std::string_view kExif("Exif\0\0", 6);
   constexpr std::string_view kXmp("http://ns.adobe.com/xap/1.0/\0", 29);
-  std::string exif;
+  std::string_view exif;
   std::string_view xmp;
+  std::string joined;
   for (const jpeg_marker_struct* marker = info.marker_list; marker != nullptr; marker = marker->next) {
     const std::string_view data(reinterpret_cast<const char*>(marker->data), marker->data_length);
-    if (data.substr(0, kExif.size()) == kExif)
-      exif += exif.empty() ? data : data.substr(kExif.size());  // a long block is continued in the next segment
-    else if (data.substr(0, kXmp.size()) == kXmp)
+    if (data.substr(0, kExif.size()) == kExif) {
+      // A long block is continued in the next segment.
+      if (!exif.empty()) joined = std::string(exif).append(data.substr(kExif.size()));
+      exif = exif.empty() ? data : std::string_view(joined);
+    } else if (data.substr(0, kXmp.size()) == kXmp) {
       xmp = data.substr(kXmp.size());
+    }
   }
   return find_orientation(exif, xmp);
 }
@@ -190,22 +83,30 @@ void check_scans(JpegReader& reader, const DecodeLimits& limits) {
        "; the file is truncated");
 }
 
-// Rows up to `end`, which hold the columns from `left` on.
+int reduction_of(const jpeg_decompress_struct& info, const DecodeOptions& options, int orientation) {
+  if (!options.reduction) return 1;
+  const auto width = static_cast<int>(info.image_width);
+  const auto height = static_cast<int>(info.image_height);
+  return orientation > 4 ? options.reduction(height, width) : options.reduction(width, height);
+}
+
+// Rows up to `end`, which hold the columns [left, left + width).
 struct Part {
   unsigned left = 0;
+  unsigned width = 0;
   unsigned end = 0;
 };
 
 // Leaves out what the caller does not read, where that changes neither a pixel nor an error: one scan, no turn, and an
 // end marker, before which libjpeg never runs out of bytes.
-Part start_part(JpegReader& reader, const DecodeOptions& options, int orientation) {
+Part start_part(JpegReader& reader, const DecodeOptions& options, bool turned) {
   using Result = JpegReader::Result;
   const jpeg_decompress_struct& info = reader.info();
-  const Part whole = {0, info.image_height};
-  const bool turned = options.exif == ExifRule::apply && orientation != 1;
+  const Part whole = {0, info.output_width, info.output_height};
   if (!options.region || turned || info.num_components == 4 || reader.multiple_scans()) return whole;
   if (reader.rest().rfind("\xFF\xD9") == std::string_view::npos) return whole;
-  const Region region = options.region(static_cast<int>(info.image_width), static_cast<int>(info.image_height));
+  const Region region = options.region(static_cast<int>(info.output_width), static_cast<int>(info.output_height));
+  if (region.width <= 0 || region.height <= 0) return whole;
   // The outermost column and row are made without a neighbour, so there is one block of the coarsest channel more.
   const auto margin_x = static_cast<unsigned>(info.max_h_samp_factor * DCTSIZE);
   const auto margin_y = static_cast<unsigned>(info.max_v_samp_factor * DCTSIZE);
@@ -216,19 +117,21 @@ Part start_part(JpegReader& reader, const DecodeOptions& options, int orientatio
     return std::min(static_cast<unsigned>(std::max(at, 0)) + margin, size);
   };
   unsigned left = before(region.left, margin_x);
-  unsigned width = after(region.left + region.width, margin_x, info.image_width) - left;
+  unsigned width = after(region.left + region.width, margin_x, info.output_width) - left;
   const unsigned top = before(region.top, margin_y) / margin_y * margin_y;
-  const unsigned end = after(region.top + region.height, 0, info.image_height);
-  if (region.width <= 0 || region.height <= 0) return whole;
-  if (width + margin_x < info.image_width) {
+  const unsigned end = after(region.top + region.height, 0, info.output_height);
+  // Of a reduced picture only the rows behind the last one are left out: the others are made with their neighbours.
+  if (info.output_height != info.image_height) return {0, info.output_width, end};
+  if (width + margin_x < info.output_width) {
     if (const Result result = reader.crop_columns(left, width); result != Result::done) fail_at(reader, result);
   } else {
     left = 0;
+    width = info.output_width;
   }
   if (top > 0) {
     if (const Result result = reader.skip_rows(top); result != Result::done) fail_at(reader, result);
   }
-  return {left, end};
+  return {left, width, end};
 }
 
 }  // namespace
@@ -237,8 +140,14 @@ bool is_jpeg(std::string_view bytes) { return bytes.substr(0, 3) == "\xFF\xD8\xF
 
 void decode_jpeg(std::string_view bytes, const DecodeOptions& options, Pixels& out) {
   using Result = JpegReader::Result;
-  JpegReader reader(bytes);
-  if (const Result result = reader.read_header(); result != Result::done) fail_at(reader, result);
+  auto* kept = dynamic_cast<JpegReader*>(out.codec.state.get());
+  if (kept == nullptr) {
+    auto made = std::make_unique<JpegReader>();
+    kept = made.get();
+    out.codec.state = std::move(made);
+  }
+  JpegReader& reader = *kept;
+  if (const Result result = reader.read_header(bytes); result != Result::done) fail_at(reader, result);
 
   const jpeg_decompress_struct& info = reader.info();
   check_size(info.image_width, info.image_height, options.limits);
@@ -248,22 +157,52 @@ void decode_jpeg(std::string_view bytes, const DecodeOptions& options, Pixels& o
   out.mode = info.num_components == 1 ? "L" : info.num_components == 3 ? "RGB" : "CMYK";
   out.exif_orientation = orientation_of(info);
 
-  std::uint8_t* rgb = prepare(out, info.image_width, info.image_height, options.limits);
-  if (const Result result = reader.start(options.limits.jpeg_scans); result != Result::done) fail_at(reader, result);
-
-  const Part part = start_part(reader, options, out.exif_orientation);
-  const std::size_t stride = std::size_t{info.image_width} * 3;
   const bool cmyk = info.num_components == 4;
-  if (cmyk) out.scratch.resize(std::size_t{info.image_width} * 4);
+  const bool turned = options.exif == ExifRule::apply && out.exif_orientation != 1;
+  out.reduced = reduction_of(info, options, turned ? out.exif_orientation : 1);
+  out.full_width = static_cast<int>(info.image_width);
+  out.full_height = static_cast<int>(info.image_height);
+  if (turned && out.exif_orientation > 4) std::swap(out.full_width, out.full_height);
+  if (const Result result = reader.start(options.limits.jpeg_scans, out.reduced); result != Result::done)
+    fail_at(reader, result);
+
+  const std::size_t stride = std::size_t{info.output_width} * 3;
   std::array<std::uint8_t*, 16> rows{};
+  std::uint8_t* rgb = nullptr;
+  const auto width = static_cast<int>(info.output_width);
+  const auto height = static_cast<int>(info.output_height);
+  out.streamed = options.sink != nullptr && !turned && !cmyk && options.sink->begin(width, height);
+  if (out.streamed) {
+    out.width = width;
+    out.height = height;
+    out.scratch.resize(rows.size() * stride);
+  } else {
+    rgb = prepare(out, info.output_width, info.output_height, options.limits);
+    if (cmyk) out.scratch.resize(std::size_t{info.output_width} * 4);
+  }
+
+  const Part part = start_part(reader, options, turned);
+  std::size_t handed = info.output_scanline;  // rows that the sink has, or has no use for
   while (info.output_scanline < part.end) {
     const std::size_t first = info.output_scanline;
-    const auto count =
-        static_cast<unsigned>(cmyk ? 1 : std::min<std::size_t>(rows.size(), std::size_t{info.image_height} - first));
-    for (std::size_t i = 0; i < count; ++i)
-      rows.at(i) = cmyk ? out.scratch.data() : rgb + (first + i) * stride + std::size_t{part.left} * 3;
+    // Of a strip as high as there are pointers; libjpeg makes one or two of its rows at a time.
+    const std::size_t place = out.streamed ? first - handed : 0;
+    const auto count = static_cast<unsigned>(
+        cmyk ? 1 : std::min<std::size_t>(rows.size() - place, std::size_t{info.output_height} - first));
+    for (std::size_t i = 0; i < count; ++i) {
+      if (out.streamed)
+        rows.at(i) = out.scratch.data() + (place + i) * stride;
+      else
+        rows.at(i) = cmyk ? out.scratch.data() : rgb + (first + i) * stride + std::size_t{part.left} * 3;
+    }
     if (const Result result = reader.read_rows(rows.data(), count); result != Result::done) fail_at(reader, result);
-    if (cmyk) cmyk_to_rgb(out.scratch.data(), info.image_width, true, rgb + first * stride);
+    if (cmyk) cmyk_to_rgb(out.scratch.data(), info.output_width, true, rgb + first * stride);
+    // The caches hold the resizer's weights or the decoder's tables, so they take turns by strips.
+    const bool full = info.output_scanline - handed == rows.size() || info.output_scanline >= part.end;
+    if (!out.streamed || !full) continue;
+    options.sink->rows(static_cast<int>(handed), static_cast<int>(info.output_scanline - handed),
+                       static_cast<int>(part.left), static_cast<int>(part.width), out.scratch.data(), stride);
+    handed = info.output_scanline;
   }
 }
 

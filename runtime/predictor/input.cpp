@@ -19,6 +19,9 @@ image::DecodeOptions decode_options(const PredictOptions& options, const Preset&
   decode.exif = preset.exif;
   decode.color = preset.color;
   decode.region = [&preset](int width, int height) { return source_region(width, height, preset); };
+  if (options.fast_decode) {
+    decode.reduction = [&preset](int width, int height) { return reduction(width, height, preset); };
+  }
   return decode;
 }
 

@@ -55,6 +55,8 @@ void copy_pixels(const ImageView& view, const std::string& subject, const image:
   out.height = view.height;
   out.mode = layout.mode;
   out.exif_orientation = 1;
+  out.reduced = 1;
+  out.streamed = false;
   if (out.data.size() < width * height * 3) out.data.resize(width * height * 3);
   std::uint8_t* to = out.data.data();
   for (std::size_t y = 0; y < height; ++y) {

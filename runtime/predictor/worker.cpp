@@ -46,7 +46,12 @@ class Worker {
         as_list_(shared.model.signature().form == InputForm::list_chw),
         capacity_(as_list_ ? 1 : static_cast<std::size_t>(shared.executor.batch_size())),
         decode_options_(decode_options(shared.options, preset_)) {
-    if (as_list_) decode_options_.region = nullptr;
+    if (as_list_) {  // the model resizes inside, from the whole picture
+      decode_options_.region = nullptr;
+      decode_options_.reduction = nullptr;
+    } else {
+      decode_options_.sink = &rows_;
+    }
     waiting_.reserve(capacity_);
     outcomes_.reserve(capacity_);
     if (!as_list_) {
@@ -94,6 +99,7 @@ class Worker {
       prediction.task = shared_.model.task();
       prediction.exif_orientation = pixels_.exif_orientation;
       prediction.mode = pixels_.mode;
+      if (pixels_.reduced != 1) prediction.mode += " 1/" + std::to_string(pixels_.reduced);
       outcomes_.push_back(std::move(outcome));
       waiting_.push_back({std::move(request.done), std::move(subject)});
       return;
@@ -113,6 +119,9 @@ class Worker {
     stage = Stage::decode;
     decode_input(input, bytes, subject, decode_options_, pixels_);
     watch_.lap(times_.decode);
+    const double resizing = rows_.take_seconds();
+    times_.decode -= resizing;
+    times_.preprocess += resizing;
   }
 
   Geometry preprocess_into(std::size_t place) {
@@ -129,8 +138,9 @@ class Worker {
 
   void finish_batch() {
     if (!waiting_.empty()) {
-      shared_.executor.plan_name();  // deciding on it is not the model's time
       watch_.restart();
+      shared_.executor.plan_name();  // deciding on it is not the model's time
+      watch_.lap(times_.plan);
       try {
         run_model(0, waiting_.size(), outcomes_);
       } catch (...) {
@@ -141,6 +151,7 @@ class Worker {
     // Before the answers, so that whoever has them all finds all of the time.
     {
       const std::lock_guard lock(shared_.times_mutex);
+      shared_.times.plan += times_.plan;
       shared_.times.read += times_.read;
       shared_.times.decode += times_.decode;
       shared_.times.preprocess += times_.preprocess;
@@ -208,6 +219,7 @@ class Worker {
   std::vector<char> file_;
   image::Pixels pixels_;
   PreprocessScratch scratch_;
+  PreprocessRows rows_{preset_, scratch_};
   at::Tensor slot_;                 // [capacity, 3, H, W] float32
   std::vector<at::Tensor> images_;  // list_chw: one [3, H, W] float32
   std::vector<Waiting> waiting_;    // images in the batch

@@ -1,6 +1,7 @@
 #include "preprocess/preprocess.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstring>
 #include <string>
@@ -158,9 +159,29 @@ void to_planes(const std::uint8_t* rgb, std::size_t count, ChannelOrder order,
 }
 
 void check_pixels(const image::Pixels& pixels) {
-  if (pixels.width <= 0 || pixels.height <= 0 ||
-      pixels.data.size() < static_cast<std::size_t>(pixels.width) * static_cast<std::size_t>(pixels.height) * 3)
+  const std::size_t bytes = static_cast<std::size_t>(pixels.width) * static_cast<std::size_t>(pixels.height) * 3;
+  if (pixels.width <= 0 || pixels.height <= 0 || (!pixels.streamed && pixels.data.size() < bytes))
     throw Error(ErrorCode::bad_image, "", "the image has no pixels");
+}
+
+// The crop of a picture, and where each of its parts comes from and goes to.
+struct Crop {
+  Plan plan;
+  Part x;
+  Part y;
+};
+
+Crop make_crop(int width, int height, const Preset& preset) {
+  const Plan plan = make_plan(width, height, preset);
+  return {plan, visible_part(width, plan.width, plan.left, preset.input_width),
+          visible_part(height, plan.height, plan.top, preset.input_height)};
+}
+
+// Where the part that is resized begins in `scratch.resized`.
+std::uint8_t* resized_part(const Crop& crop, const Preset& preset, PreprocessScratch& scratch) {
+  const auto width = static_cast<std::size_t>(preset.input_width);
+  scratch.resized.resize(width * static_cast<std::size_t>(preset.input_height) * 3);
+  return scratch.resized.data() + (crop.y.at * width + crop.x.at) * 3;
 }
 
 }  // namespace
@@ -190,28 +211,25 @@ void check_preset(const Preset& preset) {
 Geometry resize_and_crop(const image::Pixels& pixels, const Preset& preset, PreprocessScratch& scratch) {
   check_preset(preset);
   check_pixels(pixels);
-  const Plan plan = make_plan(pixels.width, pixels.height, preset);
-  const Part x = visible_part(pixels.width, plan.width, plan.left, preset.input_width);
-  const Part y = visible_part(pixels.height, plan.height, plan.top, preset.input_height);
+  const Crop crop = make_crop(pixels.width, pixels.height, preset);
+  const auto& [plan, x, y] = crop;
   const auto width = static_cast<std::size_t>(preset.input_width);
   const auto height = static_cast<std::size_t>(preset.input_height);
-  scratch.resized.resize(width * height * 3);
-  std::uint8_t* out = scratch.resized.data();
-  std::uint8_t* part = out + (y.at * width + x.at) * 3;
-  if (preset.resize_backend == ResizeBackend::opencv)
+  std::uint8_t* part = resized_part(crop, preset, scratch);
+  if (!pixels.streamed && preset.resize_backend == ResizeBackend::opencv)
     resize_part_opencv(pixels.data.data(), x.axis, y.axis, scratch.resize.rows, part, width * 3);
-  else
+  else if (!pixels.streamed)  // else PreprocessRows did it
     resize_part(pixels.data.data(), x.axis, y.axis, preset.interpolation, scratch.resize, part, width * 3);
   if (x.axis.count != preset.input_width || y.axis.count != preset.input_height)
-    fill_borders(plan, x, y, width, height, out);
+    fill_borders(plan, x, y, width, height, scratch.resized.data());
 
   Geometry geometry;
-  geometry.original_width = pixels.width;
-  geometry.original_height = pixels.height;
+  geometry.original_width = pixels.reduced == 1 ? pixels.width : pixels.full_width;
+  geometry.original_height = pixels.reduced == 1 ? pixels.height : pixels.full_height;
   geometry.input_width = preset.input_width;
   geometry.input_height = preset.input_height;
-  geometry.scale_x = static_cast<double>(plan.width) / pixels.width;
-  geometry.scale_y = static_cast<double>(plan.height) / pixels.height;
+  geometry.scale_x = static_cast<double>(plan.width) / geometry.original_width;
+  geometry.scale_y = static_cast<double>(plan.height) / geometry.original_height;
   geometry.offset_x = -plan.left;
   geometry.offset_y = -plan.top;
   return geometry;
@@ -222,15 +240,42 @@ image::Region source_region(int width, int height, const Preset& preset) noexcep
   // OpenCV has no box: it makes the whole result.
   if (preset.resize_backend != ResizeBackend::pillow) return whole;
   try {
-    const Plan plan = make_plan(width, height, preset);
-    const Part x = visible_part(width, plan.width, plan.left, preset.input_width);
-    const Part y = visible_part(height, plan.height, plan.top, preset.input_height);
-    const auto [left, right] = resize_source(x.axis, preset.interpolation);
-    const auto [top, bottom] = resize_source(y.axis, preset.interpolation);
+    const Crop crop = make_crop(width, height, preset);
+    const auto [left, right] = resize_source(crop.x.axis, preset.interpolation);
+    const auto [top, bottom] = resize_source(crop.y.axis, preset.interpolation);
     return {left, top, right - left, bottom - top};
   } catch (const Error&) {
     return whole;
   }
+}
+
+int reduction(int width, int height, const Preset& preset) noexcept {
+  try {
+    const Plan plan = make_plan(width, height, preset);
+    for (const int by : {8, 4, 2})
+      if (width / plan.width >= 2 * by && height / plan.height >= 2 * by) return by;
+  } catch (const Error&) {
+    return 1;  // preprocess() will say why
+  }
+  return 1;
+}
+
+bool PreprocessRows::begin(int width, int height) {
+  if (preset_.resize_backend != ResizeBackend::pillow) return false;
+  try {
+    const Crop crop = make_crop(width, height, preset_);
+    return resize_.begin(crop.x.axis, crop.y.axis, preset_.interpolation, scratch_.resize,
+                         resized_part(crop, preset_, scratch_), static_cast<std::size_t>(preset_.input_width) * 3);
+  } catch (const Error&) {
+    return false;  // preprocess() will say why
+  }
+}
+
+void PreprocessRows::rows(int first, int count, int left, int width, const std::uint8_t* rgb, std::size_t stride) {
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point start = Clock::now();
+  for (int i = 0; i < count; ++i) resize_.row(first + i, left, width, rgb + static_cast<std::size_t>(i) * stride);
+  seconds_ += std::chrono::duration<double>(Clock::now() - start).count();
 }
 
 Geometry preprocess(const image::Pixels& pixels, const Preset& preset, PreprocessScratch& scratch, float* row) {

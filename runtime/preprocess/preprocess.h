@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "image/image.h"
@@ -28,6 +29,23 @@ struct PreprocessScratch {
   ValueTable table;
 };
 
+// Resizes and crops a picture while it is decoded, for DecodeOptions::sink; preprocess() of the Pixels then only
+// normalises. Both arguments must outlive it.
+class PreprocessRows : public image::RowSink {
+ public:
+  PreprocessRows(const Preset& preset, PreprocessScratch& scratch) : preset_(preset), scratch_(scratch) {}
+  bool begin(int width, int height) override;
+  void rows(int first, int count, int left, int width, const std::uint8_t* rgb, std::size_t stride) override;
+  // What it took of the decoder's time since the last call.
+  double take_seconds() { return std::exchange(seconds_, 0.0); }
+
+ private:
+  const Preset& preset_;
+  PreprocessScratch& scratch_;
+  RowResize resize_;
+  double seconds_ = 0;
+};
+
 // Resizes, crops, normalises one image into `row` [3, input_height, input_width] float32, contiguous.
 // Throws invalid_argument for a preset that this build cannot follow, bad_image for an image with no pixels.
 Geometry preprocess(const image::Pixels& pixels, const Preset& preset, PreprocessScratch& scratch, float* row);
@@ -38,6 +56,10 @@ Geometry resize_and_crop(const image::Pixels& pixels, const Preset& preset, Prep
 // The part of a `width` x `height` image that the two above read, a pixel or two more at most. Never throws: an image
 // that they refuse is wanted whole.
 image::Region source_region(int width, int height, const Preset& preset) noexcept;
+
+// For DecodeOptions::reduction: the largest of 8, 4 and 2 that leaves a `width` x `height` picture at least twice as
+// large as it is resized to, else 1. Never throws.
+int reduction(int width, int height, const Preset& preset) noexcept;
 
 // For a module that prepares its input itself: rescale and channel order only, size unchanged.
 // `chw` has 3 * height * width floats, values 0..1.

@@ -217,6 +217,39 @@ void resize_part(const std::uint8_t* in, const ResizeAxis& x, const ResizeAxis& 
     horizontal_then_vertical(in, x, y, scratch, out, out_stride);
 }
 
+bool RowResize::begin(const ResizeAxis& x, const ResizeAxis& y, Interpolation filter, ResizeScratch& scratch,
+                      std::uint8_t* out, std::size_t out_stride) {
+  if (x.count <= 0 || y.count <= 0 || x.in == x.out || y.in == y.out) return false;
+  if (filter == Interpolation::nearest || vertical_first(x, y)) return false;
+  compute_weights(x, filter, scratch.kernel->prepare_horizontal, scratch.horizontal);
+  compute_weights(y, filter, scratch.kernel->prepare_vertical, scratch.vertical);
+  const Range rows = source_range(scratch.vertical);
+  scratch_ = &scratch;
+  out_ = out;
+  out_stride_ = out_stride;
+  width_ = static_cast<std::size_t>(x.count) * 3;
+  first_ = rows.first;
+  done_ = 0;
+  scratch.rows.resize(rows.count * width_);
+  scratch.sums.resize(width_);
+  return true;
+}
+
+void RowResize::row(int y, int left, int count, const std::uint8_t* rgb) {
+  const auto at = static_cast<std::size_t>(y);
+  const std::vector<AxisWeights::Span>& spans = scratch_->vertical.spans;
+  if (at < first_ || done_ == spans.size()) return;
+  std::uint8_t* rows = scratch_->rows.data();
+  scratch_->kernel->horizontal(rgb, static_cast<std::size_t>(count) * 3, left, scratch_->horizontal,
+                               rows + (at - first_) * width_);
+  // Each row of the result as soon as its sources are there, which are still in the cache then.
+  for (; done_ < spans.size() && spans[done_].first + spans[done_].count <= y + 1; ++done_) {
+    const std::uint8_t* from = rows + (static_cast<std::size_t>(spans[done_].first) - first_) * width_;
+    scratch_->kernel->vertical(from, width_, scratch_->vertical, done_, width_, scratch_->sums.data(),
+                               out_ + done_ * out_stride_);
+  }
+}
+
 std::pair<int, int> resize_source(const ResizeAxis& axis, Interpolation filter) {
   const double scale = static_cast<double>(axis.in) / axis.out;
   const double support = support_of(filter) * std::max(scale, 1.0) + 1;

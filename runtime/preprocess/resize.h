@@ -67,6 +67,26 @@ struct ResizeScratch {
 void resize_part(const std::uint8_t* in, const ResizeAxis& x, const ResizeAxis& y, Interpolation filter,
                  ResizeScratch& scratch, std::uint8_t* out, std::size_t out_stride);
 
+// The same, one source row after the other, so that the source need not lie in memory as a whole.
+class RowResize {
+ public:
+  // False where rows cannot be taken one by one: nothing to filter on a side, nearest, or the columns come first.
+  // `scratch` and `out` must stay until the last row.
+  bool begin(const ResizeAxis& x, const ResizeAxis& y, Interpolation filter, ResizeScratch& scratch, std::uint8_t* out,
+             std::size_t out_stride);
+  // Row `y` of the source, [count, 3] bytes from the pixel `left` on; rows in order. They are those of
+  // resize_source() at least.
+  void row(int y, int left, int count, const std::uint8_t* rgb);
+
+ private:
+  ResizeScratch* scratch_ = nullptr;
+  std::uint8_t* out_ = nullptr;
+  std::size_t out_stride_ = 0;
+  std::size_t width_ = 0;  // bytes of a row of the result
+  std::size_t first_ = 0;  // source row at the front of scratch_->rows
+  std::size_t done_ = 0;   // rows of the result
+};
+
 // First and one past the last source pixel that the needed part of a side may read, a pixel more on each end.
 std::pair<int, int> resize_source(const ResizeAxis& axis, Interpolation filter);
 

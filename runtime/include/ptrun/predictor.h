@@ -41,6 +41,10 @@ struct PredictOptions {
   float confidence = 0.25F;  // detections below are dropped
   float iou = 0.7F;          // NMS threshold
   int max_detections = 300;
+  // JPEGs are decoded at a half, a quarter or an eighth of their size where that is at least twice the size that they
+  // are resized to (Pillow's draft() with a reducing_gap of 2): faster, other pixels. Prediction::mode then names the
+  // fraction: "RGB 1/8".
+  bool fast_decode = false;
   std::uint64_t max_image_pixels = 100'000'000;  // a larger image is refused from its header
   std::uint64_t max_image_bytes = 1ULL << 30U;   // of an encoded file
   LogCallback log;
@@ -70,6 +74,7 @@ PTRUN_API std::vector<std::string> image_extensions();
 
 // Where the time went, summed over all workers, seconds.
 struct StageTimes {
+  double plan = 0;  // waiting until the way to run the model was decided on
   double read = 0;
   double decode = 0;
   double preprocess = 0;

@@ -138,6 +138,47 @@ TEST(Decode, OneBufferServesImageAfterImage) {
   }
 }
 
+// `jpeg` without its quantisation (DB) or Huffman tables (C4).
+std::string without_tables(const std::string& jpeg, unsigned char marker) {
+  std::string out = jpeg.substr(0, 2);
+  for (std::size_t at = 2; at + 4 <= jpeg.size();) {
+    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(jpeg[at + i]); };
+    if (byte(1) == 0xDA) return out + jpeg.substr(at);
+    const std::size_t size = 2 + (std::size_t{byte(2)} << 8U) + byte(3);
+    if (byte(1) != marker) out += jpeg.substr(at, size);
+    at += size;
+  }
+  return out;
+}
+
+// The decompressor is kept from image to image, and nothing of an image is.
+TEST(Decode, AJpegGetsNothingOfTheOneBefore) {
+  const std::string good = test::read_data("photos/cat.jpg");
+  const std::uint32_t expected = test::crc(test::decode(good));
+  const auto outcome = [](const std::string& bytes, image::Pixels& pixels) -> std::string {
+    try {
+      image::decode(bytes, "test", {}, pixels);
+      return std::to_string(test::crc(pixels));
+    } catch (const Error& error) {
+      return error.what();
+    }
+  };
+  image::Pixels kept;
+  EXPECT_EQ(outcome(good, kept), std::to_string(expected));
+  for (const std::string& other :
+       {without_tables(good, 0xDB), without_tables(good, 0xC4), good.substr(0, good.size() / 2), good.substr(0, 100),
+        test::read_data("derived/progressive.jpg"), test::read_data("derived/cmyk_adobe.jpg"),
+        test::read_data("derived/grey.jpg"), test::read_data("derived/exif_6.jpg")}) {
+    image::Pixels fresh;
+    ASSERT_NE(other, good);
+    const std::string alone = outcome(other, fresh);
+    EXPECT_EQ(outcome(other, kept), alone);
+    EXPECT_EQ(kept.exif_orientation, fresh.exif_orientation);
+    EXPECT_EQ(outcome(good, kept), std::to_string(expected)) << "after: " << alone;
+    EXPECT_EQ(kept.exif_orientation, 1);
+  }
+}
+
 TEST(Decode, KnownExtensionsAreLowerCaseWithTheDot) {
   const auto extensions = image::known_extensions();
   EXPECT_THAT(extensions, ::testing::Contains(".jpeg"));

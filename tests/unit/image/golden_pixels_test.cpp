@@ -1,6 +1,7 @@
 // Every file of tests/data/photos and derived against Pillow's bytes (tests/data/golden/pixels.json).
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -42,6 +43,48 @@ TEST(GoldenPixels, EveryFileEqualsPillow) {
     image::decode(bytes, path, options, pixels);
     expect_equal(pixels, row, row["stored"]);
   }
+}
+
+TEST(GoldenPixels, ReducedJpegsEqualPillowsDrafts) {
+  const Json all = golden();
+  std::size_t compared = 0;
+  for (const Json& row : all["files"]) {
+    if (!row.contains("drafts")) continue;
+    const std::string path = row["path"];
+    const std::string bytes = test::read_data(path);
+    for (const int by : {2, 4, 8}) {
+      image::DecodeOptions options;
+      options.exif = ExifRule::ignore;
+      options.reduction = [&](int width, int height) {
+        EXPECT_EQ(width, row["stored"]["width"].get<int>()) << path;
+        EXPECT_EQ(height, row["stored"]["height"].get<int>()) << path;
+        return by;
+      };
+      image::Pixels pixels;
+      image::decode(bytes, path, options, pixels);
+      expect_equal(pixels, row, row["drafts"][std::to_string(by)]);
+      EXPECT_EQ(pixels.reduced, by);
+      EXPECT_EQ(pixels.full_width, row["stored"]["width"].get<int>()) << path;
+
+      // Rows that are taken while it is decoded, and only those of a part, are the same ones.
+      const image::Pixels whole = pixels;
+      options.region = [](int width, int height) {
+        return image::Region{width / 4, height / 4, width / 3 + 1, height / 3 + 1};
+      };
+      image::decode(bytes, path, options, pixels);
+      for (int y = whole.height / 4; y < whole.height / 4 + whole.height / 3 + 1; ++y) {
+        const auto at = (static_cast<std::size_t>(y) * static_cast<std::size_t>(whole.width) +
+                         static_cast<std::size_t>(whole.width / 4)) *
+                        3;
+        ASSERT_EQ(std::memcmp(pixels.data.data() + at, whole.data.data() + at,
+                              static_cast<std::size_t>(whole.width / 3 + 1) * 3),
+                  0)
+            << path << " row " << y;
+      }
+      ++compared;
+    }
+  }
+  EXPECT_GE(compared, 60U);
 }
 
 TEST(GoldenPixels, NoFileIsForgotten) {

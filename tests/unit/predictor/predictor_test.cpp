@@ -334,6 +334,25 @@ TEST(PredictorTest, OneExpectedImageGetsAllCpus) {
   EXPECT_GT(many.batch_size(), 1);
 }
 
+TEST(PredictorTest, FastDecodeIsSaidAndNearTheWhole) {
+  PredictOptions options;
+  Predictor whole(test::mean_colour_model(), options);
+  options.fast_decode = true;
+  Predictor fast(test::mean_colour_model(), options);
+  const Outcome expected = whole.predict(from_path(kPhotos + "cat.jpg"));
+  const Outcome found = fast.predict(from_path(kPhotos + "cat.jpg"));
+  ASSERT_TRUE(expected.ok() && found.ok());
+  EXPECT_EQ(expected.prediction->mode, "RGB");
+  EXPECT_EQ(found.prediction->mode, "RGB 1/8");
+  EXPECT_EQ(found.prediction->geometry.original_width, expected.prediction->geometry.original_width);
+  EXPECT_NE(exact_text(found), exact_text(expected));
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_NEAR(found.prediction->classes[i].score, expected.prediction->classes[i].score, 0.01);
+  }
+  // Nothing else has a fraction.
+  EXPECT_EQ(fast.predict(from_bytes(bmp(64, 64, 10, 20, 30))).prediction->mode, "RGB");
+}
+
 TEST(PredictorTest, StageTimesAddUp) {
   Predictor predictor(test::mean_colour_model());
   EXPECT_TRUE(predictor.predict(from_path(kPhotos + "cat.jpg")).ok());

@@ -1,7 +1,9 @@
-// Preprocessing of a partly decoded image equals that of the whole one, for every file and way to resize.
+// Preprocessing of a partly decoded image, and of one that is resized while it is decoded, equals that of the whole
+// one, for every file and way to resize.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "preprocess/preprocess.h"
@@ -29,6 +31,7 @@ TEST(SourceRegion, TheTensorIsThatOfTheWholeImage) {
       preset_of({{"input_size", "700"}, {"resize_size", "900"}}),
   };
   std::size_t compared = 0;
+  std::size_t streamed = 0;
   for (const char* folder : {"photos", "derived"}) {
     for (const auto& entry : std::filesystem::directory_iterator(std::string(PTRUN_TEST_DATA) + "/" + folder)) {
       if (entry.path().extension() != ".jpg") continue;
@@ -54,11 +57,68 @@ TEST(SourceRegion, TheTensorIsThatOfTheWholeImage) {
           ASSERT_EQ(found, expected) << entry.path() << " " << kernel.name << " "
                                      << preset_field_text(preset, "input_size");
           ++compared;
+
+          PreprocessRows rows(preset, scratch);
+          options.sink = &rows;
+          image::Pixels none;
+          std::fill(scratch.resized.begin(), scratch.resized.end(), std::uint8_t{0xA5});
+          std::fill(scratch.resize.rows.begin(), scratch.resize.rows.end(), std::uint8_t{0xA5});
+          std::fill(found.begin(), found.end(), -1.0F);
+          image::decode(bytes, "test", options, none);
+          const Geometry geometry = preprocess(none, preset, scratch, found.data());
+          options.sink = nullptr;
+          ASSERT_EQ(found, expected) << entry.path() << " streamed, " << kernel.name;
+          EXPECT_EQ(geometry.original_width, whole.width);
+          EXPECT_EQ(geometry.original_height, whole.height);
+          if (!none.streamed) continue;
+          ++streamed;
+          EXPECT_TRUE(none.data.empty()) << "the picture lies in memory whole";
         }
       }
     }
   }
   EXPECT_GE(compared, 20U * presets.size());
+  EXPECT_GE(streamed, compared / 2);
+}
+
+TEST(Reduction, LeavesTwiceWhatIsNeeded) {
+  const Preset preset = preset_of({{"resize_size", "256"}});
+  EXPECT_EQ(reduction(4000, 3000, preset), 4);
+  EXPECT_EQ(reduction(3000, 4000, preset), 4);
+  EXPECT_EQ(reduction(8192, 6144, preset), 8);
+  EXPECT_EQ(reduction(1366, 1024, preset), 2);
+  EXPECT_EQ(reduction(1365, 1023, preset), 1);
+  EXPECT_EQ(reduction(500, 375, preset), 1);
+  EXPECT_EQ(reduction(1 << 28, 1, preset), 1);  // preprocess() refuses it
+}
+
+// Where boxes and pixels of the input stand in the whole picture does not depend on how it was decoded.
+TEST(Reduction, TheGeometryIsThatOfTheWholeImage) {
+  const Preset preset = preset_of({{"input_size", "32"}, {"resize_size", "40"}});
+  const std::string bytes = test::read_data("photos/cat.jpg");
+  image::DecodeOptions options;
+  image::Pixels pixels;
+  PreprocessScratch scratch;
+  std::vector<float> whole(std::size_t{3} * 32 * 32);
+  std::vector<float> reduced(whole.size());
+  image::decode(bytes, "test", options, pixels);
+  const Geometry expected = preprocess(pixels, preset, scratch, whole.data());
+  options.reduction = [&](int width, int height) { return reduction(width, height, preset); };
+  for (const bool streamed : {false, true}) {
+    PreprocessRows rows(preset, scratch);
+    options.sink = streamed ? &rows : nullptr;
+    image::decode(bytes, "test", options, pixels);
+    EXPECT_EQ(pixels.reduced, 2);
+    EXPECT_EQ(pixels.streamed, streamed);
+    const Geometry found = preprocess(pixels, preset, scratch, reduced.data());
+    EXPECT_EQ(found.original_width, expected.original_width);
+    EXPECT_EQ(found.original_height, expected.original_height);
+    EXPECT_EQ(found.scale_x, expected.scale_x);
+    EXPECT_EQ(found.scale_y, expected.scale_y);
+    EXPECT_EQ(found.offset_x, expected.offset_x);
+    EXPECT_NE(reduced, whole);
+    for (std::size_t i = 0; i < whole.size(); ++i) ASSERT_NEAR(reduced[i], whole[i], 0.35) << i;
+  }
 }
 
 }  // namespace

@@ -27,7 +27,8 @@ constexpr std::size_t kManyImages = 999;
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 StageTimes minus(const StageTimes& a, const StageTimes& b) {
-  return {a.read - b.read, a.decode - b.decode, a.preprocess - b.preprocess, a.model - b.model, a.task - b.task};
+  return {a.plan - b.plan,   a.read - b.read, a.decode - b.decode, a.preprocess - b.preprocess,
+          a.model - b.model, a.task - b.task};
 }
 
 // What the answers leave; shared with them, because the last one may still hold it when the wait for it is over.

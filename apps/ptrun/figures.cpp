@@ -13,7 +13,8 @@ double rate_of(std::size_t images, double seconds) { return seconds > 0 ? static
 std::string rate_text(double rate) { return format(rate < 10 ? "%.2f" : rate < 1000 ? "%.1f" : "%.0f", rate); }
 
 Stages stages_of(const StageTimes& times) {
-  return {{{"read", times.read},
+  return {{{"plan", times.plan},
+           {"read", times.read},
            {"decode", times.decode},
            {"preprocess", times.preprocess},
            {"model", times.model},

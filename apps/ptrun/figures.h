@@ -23,7 +23,7 @@ std::string counted(std::size_t count, const char* noun);  // "1 image", "2 imag
 double rate_of(std::size_t images, double seconds);  // images per second, 0 for no time
 std::string rate_text(double rate);
 
-using Stages = std::array<std::pair<const char*, double>, 5>;
+using Stages = std::array<std::pair<const char*, double>, 6>;
 Stages stages_of(const StageTimes& times);
 double sum_of(const Stages& stages);
 const std::pair<const char*, double>& largest_of(const Stages& stages);

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Memory of one `ptrun predict` over very many images: resident memory at each tenth of the way.
 
-    many_images.py PTRUN MODEL FOLDER [--count 100000]
+    many_images.py PTRUN MODEL FOLDER [--count 100000] [-- OPTION OF PREDICT...]
 
 A list names the JPEGs of FOLDER (the small set of images.py) again and again. Prints a Markdown table; fails when
 memory at any later tenth is more than 5 % above that at the first.
@@ -29,7 +29,10 @@ def main():
     parser.add_argument("model")
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("--count", type=int, default=100_000)
-    given = parser.parse_args()
+    own, words = sys.argv[1:], []
+    if "--" in own:
+        own, words = own[:own.index("--")], own[own.index("--") + 1:]
+    given = parser.parse_args(own)
     files = sorted(str(path) for path in given.folder.glob("*.jpg"))
     if not files:
         sys.exit(f"{given.folder}: no .jpg files were found")
@@ -37,7 +40,8 @@ def main():
         listed = pathlib.Path(folder) / "list.txt"
         listed.write_text("\n".join(itertools.islice(itertools.cycle(files), given.count)) + "\n", encoding="utf-8")
         start, done, curve = time.monotonic(), 0, []
-        process = subprocess.Popen([given.tool, "predict", given.model, f"@{listed}", "-q"], stdout=subprocess.PIPE)
+        process = subprocess.Popen([given.tool, "predict", given.model, f"@{listed}", "-q", *words],
+                                   stdout=subprocess.PIPE)
         print("| images | resident MiB | most so far MiB | seconds |\n| --- | --- | --- | --- |")
         for chunk in iter(lambda: os.read(process.stdout.fileno(), 1 << 16), b""):
             done += chunk.count(b"\n")

@@ -1,6 +1,5 @@
-// Activations on vectors, and what is done to sums before they are stored.
-// Include only inside the kernels room, where the target is set. `V` is a kind
-// of vector of floats; see avx512.cpp.
+// Activations on vectors, and what is done to sums before they are stored. Include only inside the kernels room, where
+// the target is set. `V` is a kind of vector of floats; see avx512.cpp.
 #pragma once
 
 #include <cstring>
@@ -11,8 +10,7 @@
 namespace ptrun::kernels {
 namespace {
 
-// exp(x) to about 2 units in the last place (Cephes' polynomial on [-ln 2 / 2,
-// ln 2 / 2]).
+// exp(x) to about 2 units in the last place (Cephes' polynomial on [-ln 2 / 2, ln 2 / 2]).
 template <typename V>
 inline typename V::Floats exponential(typename V::Floats x) {
   x = V::min(V::all(88.0F), V::max(V::all(-87.0F), x));
@@ -62,8 +60,7 @@ inline typename V::Floats error_function(typename V::Floats x) {
   return V::with_sign_of(V::subtract(V::all(1.0F), tail), x);
 }
 
-// Clamps pass NaN on, as PyTorch's do: min and max give their second argument
-// then.
+// Clamps pass NaN on, as PyTorch's do: min and max give their second argument then.
 template <typename V>
 inline typename V::Floats clamped(typename V::Floats x, float low, float high) {
   return V::min(V::all(high), V::max(V::all(low), x));
@@ -90,8 +87,7 @@ inline typename V::Floats activated(typename V::Floats x, const Epilogue& epilog
   return x;
 }
 
-// Sums [rows, stride] of which `columns` are stored, out and other [rows,
-// out_stride].
+// Sums [rows, stride] of which `columns` are stored, out and other [rows, out_stride].
 template <typename V, typename E>
 struct Finish {
   const float* sums;

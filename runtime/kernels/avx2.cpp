@@ -1,5 +1,4 @@
-// The loops for x86-64 processors with AVX2 and fused multiply-add, float32
-// only.
+// The loops for x86-64 processors with AVX2 and fused multiply-add, float32 only.
 #if defined(__x86_64__)
 
 #include <algorithm>

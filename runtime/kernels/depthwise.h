@@ -1,5 +1,4 @@
-// Depthwise convolution, mean and scaling on vectors. Include only inside the
-// kernels room, where the target is set.
+// Depthwise convolution, mean and scaling on vectors. Include only inside the kernels room, where the target is set.
 #pragma once
 
 #include <algorithm>
@@ -13,9 +12,8 @@
 namespace ptrun::kernels {
 namespace {
 
-// kPixels neighbours of a row of results, one vector of channels, from `x` on.
-// `rows` are those of the source from the first one inside the image, `taps`
-// the filter's of them; with kEdge columns may be outside of it.
+// kPixels neighbours of a row of results, one vector of channels, from `x` on. `rows` are those of the source from the
+// first one inside the image, `weights` the filter's of them; with kEdge columns may be outside of it.
 template <typename V, typename E, std::size_t kKernel, std::size_t kStride, std::size_t kPixels, bool kEdge>
 void window(const Depthwise& layer, const E* in, std::size_t rows, const float* weights, const float* bias,
             std::ptrdiff_t x, E* out) {

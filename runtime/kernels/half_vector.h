@@ -1,5 +1,4 @@
-// One register of AVX2. Include only inside the kernels room, where the target
-// is set.
+// One register of AVX2. Include only inside the kernels room, where the target is set.
 #pragma once
 
 #include <immintrin.h>

@@ -36,19 +36,22 @@ void pack(const E* weights, std::size_t columns, std::size_t depth, std::size_t 
 
 }  // namespace
 
-AttentionRoom::AttentionRoom(const Attention& a, std::size_t element_size) {
-  constexpr std::size_t kVector = 16;
-  const auto up = [](std::size_t count) { return (count + kVector - 1) / kVector * kVector; };
-  const auto floats = [&](std::size_t elements) { return up((elements * element_size + 3) / 4); };
-  row = up(a.key_count);
-  zero_count = up(std::max(a.key_count, a.width));
-  scores = kProductScratch;
-  shares = scores + kAttentionRows * row;
-  keys = shares + floats(kAttentionRows * row);
-  values = keys + floats(up(a.key_count) * a.width);
-  zeros = values + floats(up(a.width) * (a.key_count + 1));
-  size = zeros + zero_count;
-}
+namespace {
+
+// Whole vectors of floats.
+constexpr std::size_t whole(std::size_t floats) { return (floats + 15) / 16 * 16; }
+
+}  // namespace
+
+AttentionRoom::AttentionRoom(const Attention& a, std::size_t element_size)
+    : row(whole(a.key_count)),
+      scores(kProductScratch),
+      shares(scores + kAttentionRows * row),
+      keys(shares + whole(kAttentionRows * row * element_size / 4)),
+      values(keys + whole(row * a.width * element_size / 4)),
+      zeros(values + whole(whole(a.width) * (a.key_count + 1) * element_size / 4)),
+      zero_count(whole(std::max(a.key_count, a.width))),
+      size(zeros + zero_count) {}
 
 const std::vector<Set>& sets() {
   static const std::vector<Set> kSets = {

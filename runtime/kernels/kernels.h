@@ -1,7 +1,6 @@
-// The inner loops of compiled plans, on plain memory: products of matrices and
-// depthwise convolutions with what follows them, one set for each kind of
-// processor and element type. Images stand pixel by pixel, the channels of a
-// pixel side by side (channels_last). Any thread may call them; none allocates.
+// The inner loops of compiled plans, on plain memory: products of matrices and depthwise convolutions with what follows
+// them, one set for each kind of processor and element type. Images stand pixel by pixel, the channels of a pixel side
+// by side (channels_last). Any thread may call them; none allocates.
 #pragma once
 
 #include <array>
@@ -13,8 +12,7 @@
 
 namespace ptrun::kernels {
 
-// int16: rows and weights as 16-bit integers with a scale each, results and
-// summands in float32.
+// int16: rows and weights as 16-bit integers with a scale each, results and summands in float32.
 enum class Element : std::uint8_t { float32, bfloat16, int16 };
 
 enum class Activation : std::uint8_t { clamp, hardswish, hardsigmoid, sigmoid, silu, gelu, gelu_tanh };
@@ -22,17 +20,14 @@ enum class Activation : std::uint8_t { clamp, hardswish, hardsigmoid, sigmoid, s
 // What happens to a sum in float32 before it is stored.
 struct Epilogue {
   Activation activation = Activation::clamp;
-  // Bounds of `clamp`: infinite where nothing is to happen, 0 and infinite for
-  // relu.
+  // Bounds of `clamp`: infinite where nothing is to happen, 0 and infinite for relu.
   float low = -std::numeric_limits<float>::infinity();
   float high = std::numeric_limits<float>::infinity();
-  // The activation follows the addition of Product::other instead of preceding
-  // it.
+  // The activation follows the addition of Product::other instead of preceding it.
   bool after_addition = false;
 };
 
-// out = epilogue(rows x weights + bias): a linear layer, or a 1x1 convolution,
-// whose rows are pixels.
+// out = epilogue(rows x weights + bias): a linear layer, or a 1x1 convolution, whose rows are pixels.
 struct Product {
   const void* rows = nullptr;     // [row_count, depth]
   std::size_t row_stride = 0;     // elements from row to row; 0: depth
@@ -98,14 +93,12 @@ struct Loops {
   void (*product)(const Product& product);
   // The rows [first, last) of the result.
   void (*depthwise)(const Depthwise& layer, std::size_t first, std::size_t last);
-  // out [channels] = the mean of in [pixels, channels]; `sums` has room for
-  // `channels`.
+  // out [channels] = the mean of in [pixels, channels]; `sums` has room for `channels`.
   void (*mean)(const void* in, std::size_t pixels, std::size_t channels, float* sums, void* out);
   // out [pixels, channels] = in [pixels, channels] * gate [channels]
   void (*scale)(const void* in, const void* gate, std::size_t pixels, std::size_t channels, void* out);
-  // Of int16 only: rows of float32 as integers of at most kLargestInteger, each
-  // with a scale of its own, that they are to be multiplied with. A row with a
-  // NaN or an infinity gets a scale that is none.
+  // Of int16 only: rows of float32 as integers of at most kLargestInteger, each with a scale of its own, that they are
+  // to be multiplied with. A row with a NaN or an infinity gets a scale that is none.
   void (*quantise)(const float* rows, std::size_t row_count, std::size_t depth, void* integers,
                    float* scales) = nullptr;
   void (*attention)(const Attention& attention) = nullptr;
@@ -121,30 +114,25 @@ struct Set {
   const Loops* int16;     // null: none
 };
 
-// The fastest first; the last one, "plain", runs on every processor and has
-// all.
+// The fastest first; the last one, "plain", runs on every processor and has all.
 const std::vector<Set>& sets();
 
-// Of the first usable set that has them; of the set that the environment
-// variable PTRUN_KERNELS names ("avx2") when it is usable and has them. Never
-// null.
+// Of the first usable set that has them; of the set that the environment variable PTRUN_KERNELS names ("avx2") when it
+// is usable and has them. Never null.
 const Loops* best_loops(Element element);
 
-// The width of the panel that begins at column `first`: the last one has its
-// columns only, in eights.
+// The width of the panel that begins at column `first`: the last one has its columns only, in eights.
 constexpr std::size_t panel_width(std::size_t columns, std::size_t first, std::size_t panel) {
   const std::size_t left = (columns - first + 7) / 8 * 8;
   return left < panel ? left : panel;
 }
 
-// Weights [columns, depth] as integers, each column with a scale of its own; so
-// small that no sum of their products with integers of at most kLargestInteger
-// leaves 32 bits.
+// Weights [columns, depth] as integers, each column with a scale of its own; so small that no sum of their products
+// with integers of at most kLargestInteger leaves 32 bits.
 void quantise_weights(const float* weights, std::size_t columns, std::size_t depth, std::int16_t* integers,
                       float* scales);
 
-// Weights [columns, depth] in the order that the product reads: panel by panel,
-// zeros up to a multiple of 8 columns.
+// Weights [columns, depth] in the order that the product reads: panel by panel, zeros up to a multiple of 8 columns.
 void pack_weights(const Loops& loops, const void* weights, std::size_t columns, std::size_t depth, void* packed);
 
 }  // namespace ptrun::kernels

@@ -1,5 +1,4 @@
-// The loops for any processor, written as what they mean: the others are tested
-// against these.
+// The loops for any processor, written as what they mean: the others are tested against these.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -36,8 +35,7 @@ void product(const Product& p) {
   const auto* weights = static_cast<const E*>(p.weights);
   const auto* other = static_cast<const E*>(p.other);
   auto* out = static_cast<E*>(p.out);
-  // Weights of two neighbours in depth stand together where elements have 16
-  // bits.
+  // Weights of two neighbours in depth stand together where elements have 16 bits.
   constexpr std::size_t kPair = 4 / sizeof(E);
   for (std::size_t row = 0; row < p.row_count; ++row) {
     for (std::size_t column = p.first_column; column < p.last_column; ++column) {

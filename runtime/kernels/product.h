@@ -1,6 +1,5 @@
-// The product of matrices by tiles of kTileRows x panel sums held in registers.
-// Include only inside the kernels room, where the target is set. `P` says how
-// elements are multiplied; see avx512.cpp.
+// The product of matrices by tiles of kTileRows x panel sums held in registers. Include only inside the kernels room,
+// where the target is set. `P` says how elements are multiplied; see avx512.cpp.
 #pragma once
 
 #include <algorithm>
@@ -51,8 +50,7 @@ void multiply(const Tile<P>& t) {
     for (std::size_t v = 0; v < kWhole; ++v) sum[r][v] = V::load(t.initial + r * t.initial_stride + v * V::kLanes);
     if (kHalf) half[r] = H::load(t.initial + r * t.initial_stride + kWhole * V::kLanes);
   }
-  // Three rows share a pointer: the processor adds once and twice a stride for
-  // nothing, registers are few.
+  // Three rows share a pointer: the processor adds once and twice a stride for nothing, registers are few.
   constexpr std::size_t kPointers = (kRows + 2) / 3;
   const E* pointers[kPointers];
   for (std::size_t i = 0; i < kPointers; ++i) pointers[i] = t.rows + 3 * i * t.row_stride;
@@ -150,8 +148,7 @@ inline bool is_simple(const Product& p) {
   return e.activation == Activation::clamp && (p.other == nullptr || e.after_addition || nothing);
 }
 
-// Rows of sums held in registers; the last tile overlaps the one before where
-// there are enough rows.
+// Rows of sums held in registers; the last tile overlaps the one before where there are enough rows.
 template <typename P>
 constexpr std::size_t tile_rows(std::size_t left) {
   if (left >= P::kRows) return P::kRows;
@@ -170,8 +167,7 @@ void multiply_tile(const Tile<P>& tile, std::size_t rows, std::size_t columns) {
   }
 }
 
-// Rows a multiple of 4096 bytes apart share a few places of the first cache: a
-// tile's part of the depth is copied then.
+// Rows a multiple of 4096 bytes apart share a few places of the first cache: a tile's part of the depth is copied then.
 template <typename P, std::size_t kDepth>
 struct CloseRows {
   static constexpr std::size_t kStride = kDepth + 64 / sizeof(typename P::Element);
@@ -187,8 +183,7 @@ struct CloseRows {
 
 constexpr std::array<float, kLargestPanel> kZeros{};
 
-// Integer sums of a panel become the numbers that they stand for, with the
-// bias.
+// Integer sums of a panel become the numbers that they stand for, with the bias.
 template <typename P>
 void scale_sums(const Product& p, std::size_t begin, std::size_t rows, std::size_t column, std::size_t width) {
   using H = typename P::Half;
@@ -207,8 +202,7 @@ void product(const Product& p) {
   using E = typename P::Element;
   using Result = typename P::Result;
   constexpr std::size_t kPair = 4 / sizeof(E);
-  // A tile's rows of one part of the depth stay in the first cache, a block's
-  // in the second.
+  // A tile's rows of one part of the depth stay in the first cache, a block's in the second.
   constexpr std::size_t kDepth = 2048 / sizeof(E);
   constexpr std::size_t kBlockBytes = 384 * 1024;
   const std::size_t row_stride = p.row_stride == 0 ? p.depth : p.row_stride;
@@ -234,8 +228,7 @@ void product(const Product& p) {
           std::size_t size = tile_rows<P>(count - done);
           std::size_t row = done;
           if (size > count - done) {
-            // Rows of the tile before once more, unless sums would be added to
-            // twice.
+            // Rows of the tile before once more, unless sums would be added to twice.
             if (count >= size && p.depth <= kDepth) row = count - size;
             while (size > count - row) size /= 2;
           }

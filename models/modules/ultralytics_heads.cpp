@@ -144,18 +144,24 @@ Value finished(const Head& h, const std::vector<Value>& parts) {
   return h.end_to_end ? best(h, rows, h.m.integer("nc")) : rows;
 }
 
+// One output, under the name of its form.
+Values named_rows(const Head& h, const std::vector<Value>& parts) {
+  Values result{finished(h, parts)};
+  result.names = {h.end_to_end ? "best" : "cells"};
+  return result;
+}
+
 Values detect(ModuleWriter& w, const PickledModule& m, const Values& in) {
   const Head head = make_head(w, m, in);
-  Values result{finished(head, {boxes(head), scores(head)})};
-  result.names = {head.end_to_end ? "best" : "cells"};
-  return result;
+  return named_rows(head, {boxes(head), scores(head)});
 }
 
 // Mask coefficients after the classes, and the prototypes [N, masks, H, W] as second output.
 Values masks(const Head& head, Value prototypes) {
   const Value coefficients = joined(head, branches(head, "cv4", head.maps));
-  Values result{finished(head, {boxes(head), scores(head), coefficients}), prototypes};
-  result.names = {"output", "proto"};
+  Values result = named_rows(head, {boxes(head), scores(head), coefficients});
+  result.items.push_back(prototypes);
+  result.names.emplace_back("proto");
   return result;
 }
 
@@ -177,6 +183,7 @@ Value keypoints(const Head& h, Value raw, bool newer) {
   if (shape[0] < 1 || shape[0] > 10'000 || (shape[1] != 2 && shape[1] != 3)) {
     h.m.fail("has keypoints of an impossible shape");
   }
+  h.w.facts().keypoint_shape = {shape[0], shape[1]};
   const Value points = g.op("aten::unflatten.int", {raw, std::int64_t{1}, shape});
   const Value place = part(h, points, 2, 0, 2);
   // YOLO26 measures from the cell's centre in cells, the others from its corner in half cells.
@@ -190,19 +197,20 @@ Value keypoints(const Head& h, Value raw, bool newer) {
 Values pose(ModuleWriter& w, const PickledModule& m, const Values& in) {
   const Head head = make_head(w, m, in);
   const Value raw = joined(head, branches(head, "cv4", head.maps));
-  return finished(head, {boxes(head), scores(head), keypoints(head, raw, false)});
+  return named_rows(head, {boxes(head), scores(head), keypoints(head, raw, false)});
 }
 
 // The features go on to a convolution of their own; another one and a flow model serve training alone.
 Values pose26(ModuleWriter& w, const PickledModule& m, const Values& in) {
   const Head head = make_head(w, m, in);
   const Value raw = joined(head, branches(head, "cv4_kpts", branches(head, "cv4", head.maps)));
-  return finished(head, {boxes(head), scores(head), keypoints(head, raw, true)});
+  return named_rows(head, {boxes(head), scores(head), keypoints(head, raw, true)});
 }
 
 // The angle in radians comes last.
 Values oriented(const Head& head, Value angle) {
-  return finished(head, {rotated_boxes(head, angle), scores(head), angle});
+  head.w.facts().rotated_boxes = true;
+  return named_rows(head, {rotated_boxes(head, angle), scores(head), angle});
 }
 
 Values obb(ModuleWriter& w, const PickledModule& m, const Values& in) {

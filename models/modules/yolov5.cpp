@@ -88,7 +88,7 @@ Values detect(ModuleWriter& w, const PickledModule& m, const Values& in) {
 
 Values segment(ModuleWriter& w, const PickledModule& m, const Values& in) {
   Values result{boxes(w, m, in), w.forward(m.child("proto"), in.items.front())};
-  result.names = {"output", "proto"};
+  result.names = {"anchors", "proto"};
   return result;
 }
 

@@ -38,6 +38,9 @@ ModelFacts read_extra_files(const archive::ZipArchive& zip, std::vector<std::str
     try {
       ModelFacts facts = read_facts(name, zip.read(*entry, kMaxBytes), source);
       if (all.labels.names.empty()) all.labels = std::move(facts.labels);
+      all.rotated_boxes = all.rotated_boxes || facts.rotated_boxes;
+      all.anchor_rows = all.anchor_rows || facts.anchor_rows;
+      if (all.keypoint_shape[0] == 0) all.keypoint_shape = facts.keypoint_shape;
       if (all.preset.source.empty()) all.preset = std::move(facts.preset);
       if (facts.task.empty() || !all.task.empty()) continue;
       if (find_task(facts.task)) {

@@ -19,6 +19,9 @@ ModelFacts read_file_facts(const archive::TensorFile& file, const archive::Found
 void apply_facts(ModelFacts facts, Model::Impl& model) {
   if (model.labels.names.empty()) model.labels = std::move(facts.labels);
   if (!facts.task.empty()) model.task = parse_task(facts.task, facts.preset.source);
+  model.rotated_boxes = model.rotated_boxes || facts.rotated_boxes;
+  model.anchor_rows = model.anchor_rows || facts.anchor_rows;
+  if (model.keypoint_shape[0] == 0) model.keypoint_shape = facts.keypoint_shape;
   model.stated.push_back(std::move(facts));
 }
 

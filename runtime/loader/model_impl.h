@@ -1,6 +1,7 @@
 // What a Model handle holds. Made by a loader, read by executor and predictor; immutable once a Model exists.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -31,6 +32,9 @@ struct Model::Impl {
   // Why an input tensor of this shape is refused, where the dimensions of the signature do not say everything; may be
   // empty. Any thread.
   std::function<std::string(const std::vector<std::int64_t>& shape)> input_problem;
+  bool rotated_boxes = false;  // of a detector: an angle follows the classes
+  bool anchor_rows = false;    // of a detector whose output has no name: objectness stands before the classes
+  std::array<std::int64_t, 2> keypoint_shape = {0, 0};  // points, numbers a point; zeros: not known
   std::int64_t parameters = 0;
   std::vector<std::string> notes;  // what the loader chose for the user, one sentence each
 };

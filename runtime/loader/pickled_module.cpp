@@ -106,6 +106,8 @@ std::optional<ArchitectureMatch> take_facts(const ModuleFacts& facts, const arch
   model.file_preset = facts.file_preset;
   model.assumed_preset = facts.assumed_preset;
   model.architecture = facts.architecture;
+  model.rotated_boxes = facts.rotated_boxes;
+  model.keypoint_shape = facts.keypoint_shape;
   const Architecture* family = family_of(tables, found.classes);
   if (family == nullptr) return std::nullopt;
   auto match = family->recognise(Weights(found.table));

@@ -115,6 +115,7 @@ NativeFacts read_native(const Json& value, const std::string& source) {
 // ultralytics' words for tasks; one that ptrun has no name for gives none.
 std::string task_of(const std::string& word) {
   if (word == "pose") return "keypoints";
+  if (word == "obb") return "detect";
   return word == "classify" || word == "detect" || word == "segment" ? word : std::string();
 }
 
@@ -123,6 +124,17 @@ int side(const Json& value, const std::string& source) {
     fail(source, "imgsz is not a size in pixels, expected 1 to 16384");
   }
   return value.get<int>();
+}
+
+std::array<std::int64_t, 2> keypoint_shape(const Json& value, const std::string& source) {
+  const bool pair =
+      value.is_array() && value.size() == 2 && value[0].is_number_integer() && value[1].is_number_integer();
+  const std::int64_t points = pair ? value[0].get<std::int64_t>() : 0;
+  const std::int64_t numbers = pair ? value[1].get<std::int64_t>() : 0;
+  if (points < 1 || points > 10'000 || (numbers != 2 && numbers != 3)) {
+    fail(source, "kpt_shape is not the number of keypoints and 2 or 3 numbers of each, such as [17, 3]");
+  }
+  return {points, numbers};
 }
 
 }  // namespace
@@ -182,8 +194,12 @@ ModelFacts read_ultralytics_config(std::string_view text, const std::string& sou
   ModelFacts facts;
   if (names != root.end()) facts.labels = read_names(*names, source);
   if (task != root.end() && task->is_string()) facts.task = task_of(task->get<std::string>());
+  facts.rotated_boxes = task != root.end() && *task == "obb";
   // The yolov5 repository exports detectors without a word.
-  if (task == root.end() && shape != root.end()) facts.task = "detect";
+  facts.anchor_rows = task == root.end() && shape != root.end();
+  if (facts.anchor_rows) facts.task = "detect";
+  const auto points = root.find("kpt_shape");
+  if (points != root.end()) facts.keypoint_shape = keypoint_shape(*points, source);
   PresetLayer& preset = facts.preset;
   preset.source = source;
   if (size != root.end()) {

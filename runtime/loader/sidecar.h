@@ -1,7 +1,9 @@
 // What a model's author wrote down beside or inside the model file: labels, preset, task.
 #pragma once
 
+#include <array>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -26,6 +28,10 @@ struct ModelFacts {
   std::string preset_name;   // of published weights, below the fields of `preset`; or empty
   std::string architecture;  // a variant's name, or empty
   std::optional<NativeFacts> native;
+  // What an exported detector's rows hold, where its file says it; Model::Impl has the meanings.
+  bool rotated_boxes = false;
+  bool anchor_rows = false;
+  std::array<std::int64_t, 2> keypoint_shape = {0, 0};
 };
 
 inline constexpr std::size_t kMaxSidecarBytes = 16U << 20U;  // also of the same text inside a file
@@ -42,9 +48,9 @@ ModelFacts read_sidecar(const std::string& path);
 // of what was read. Throws Error(bad_model) for another form, an unknown key or field.
 ModelFacts read_ptrun_json(std::string_view text, const std::string& source);
 
-// The extra file "config.txt" that ultralytics (names, imgsz, task) and the yolov5 repository (names, shape) export.
-// The preset is ultralytics' own: letterbox with grey 114 by OpenCV, values 0..1 (classify: shortest side and centre
-// crop). Throws Error(bad_model), also for JSON of somebody else.
+// The extra file "config.txt" that ultralytics (names, imgsz, task, kpt_shape) and the yolov5 repository (names, shape)
+// export. The preset is ultralytics' own: letterbox with grey 114 by OpenCV, values 0..1 (classify: shortest side and
+// centre crop). Throws Error(bad_model), also for JSON of somebody else.
 ModelFacts read_ultralytics_config(std::string_view text, const std::string& source);
 
 }  // namespace ptrun

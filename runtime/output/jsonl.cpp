@@ -4,7 +4,7 @@
 //   an error    stage, error
 //   a result    task, width, height, exif (when not 1), mode (when not "RGB"), then by task:
 //     classify             predictions [{index, label, score}]
-//     detect               predictions [{index, label, score, box}]
+//     detect               predictions [{index, label, score, box}], of rotated boxes with corners [[x, y], ...]
 //     segment, instances   as detect, with mask {size [height, width], counts} as pycocotools writes it
 //     segment, semantic    segments [{index, label, area}]
 //     keypoints            as detect, with keypoints [[x, y, score], ...]
@@ -65,6 +65,13 @@ void append_detection(std::string& out, const Detection& detection, bool logits)
   append_key(out, "box");
   append_list(out, std::initializer_list<float>{detection.x1, detection.y1, detection.x2, detection.y2},
               [&](float value) { append_6_digits(out, static_cast<double>(value)); });
+  if (!detection.corners.empty()) {
+    append_key(out, "corners");
+    append_list(out, detection.corners, [&](const Point& point) {
+      append_list(out, std::initializer_list<float>{point.x, point.y},
+                  [&](float value) { append_6_digits(out, static_cast<double>(value)); });
+    });
+  }
   if (detection.mask) {
     append_key(out, "mask");
     out += "{\"size\":[";

@@ -89,19 +89,8 @@ class Tensors : public TaskHead {
   }
 
  private:
-  // Detection modules return one entry per image, possibly behind a tuple (losses, detections).
   void read_list(const c10::IValue& output, std::vector<Outcome>& outcomes) const {
-    c10::IValue entries = output;
-    if (entries.isTuple() && !entries.toTupleRef().elements().empty() &&
-        entries.toTupleRef().elements().back().isList()) {
-      entries = entries.toTupleRef().elements().back();
-    }
-    if (!entries.isList() || entries.toList().size() != outcomes.size()) {
-      throw Error(ErrorCode::model_failed, model_.path(),
-                  "returned a " + output.tagKind() + ", expected a list with one entry for each of " +
-                      std::to_string(outcomes.size()) + " images");
-    }
-    const auto list = entries.toList();
+    const c10::List<c10::IValue> list = image_entries(model_, output, outcomes.size());
     for (std::size_t i = 0; i < outcomes.size(); ++i) {
       if (!outcomes[i].ok()) continue;
       const c10::IValue entry = list.get(i);

@@ -12,6 +12,7 @@
 // Views and values belong to the load that made them; one load, one thread.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
@@ -147,12 +148,14 @@ struct Values {
 
 // What rules find out about the whole model on their way; empty members leave the choice to the loader.
 struct ModuleFacts {
-  std::optional<Task> task;                    // else classify for one output [N, K], tensors for others
-  std::string architecture;                    // "yolov8n"
-  PresetLayer file_preset;                     // what the file itself says
-  PresetLayer assumed_preset;                  // what most files of its kind use
-  std::optional<std::int64_t> input_channels;  // else tried: what the first layer takes, then 3, 1, 4
-  std::optional<int> trial_size;               // pixels; a height and width that fit, small, for the loader's trial run
+  std::optional<Task> task;                             // else classify for one output [N, K], tensors for others
+  std::string architecture;                             // "yolov8n"
+  PresetLayer file_preset;                              // what the file itself says
+  PresetLayer assumed_preset;                           // what most files of its kind use
+  std::optional<std::int64_t> input_channels;           // else tried: what the first layer takes, then 3, 1, 4
+  bool rotated_boxes = false;                           // of a detector: an angle follows the classes
+  std::array<std::int64_t, 2> keypoint_shape = {0, 0};  // of its keypoints: how many, and numbers a point (2 or 3)
+  std::optional<int> trial_size;  // pixels; a height and width that fit, small, for the loader's trial run
 };
 
 // Writes the graph of a tree: runs rules, follows children. Made by the loader.

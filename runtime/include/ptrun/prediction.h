@@ -32,6 +32,12 @@ struct Keypoint {
   float score = 0.0F;
 };
 
+// A place in the image.
+struct Point {
+  float x = 0.0F;  // pixels of the upright original
+  float y = 0.0F;
+};
+
 // COCO run-length encoding of a binary mask, column-major, compressed counts (pycocotools).
 struct Mask {
   int width = 0;
@@ -48,6 +54,8 @@ struct Detection {
   float y1 = 0.0F;
   float x2 = 0.0F;
   float y2 = 0.0F;
+  std::vector<Point>
+      corners;  // of a rotated box the four, in turn; they may lie outside the image. x1 to y2 enclose it
   std::optional<Mask> mask;
   std::vector<Keypoint> keypoints;
 };

@@ -80,6 +80,17 @@ bool prepares_images(const torch::jit::Module& module) {
   return false;
 }
 
+// What a detector of torchvision finds: its heads say so.
+Task task_of_detector(const torch::jit::Module& module) {
+  const auto has = [](const torch::jit::Module& of, const char* name) {
+    return of.hasattr(name) && of.attr(name).isModule();
+  };
+  if (!has(module, "roi_heads")) return Task::detect;
+  const torch::jit::Module heads = module.attr("roi_heads").toModule();
+  if (has(heads, "mask_predictor")) return Task::segment;
+  return has(heads, "keypoint_predictor") ? Task::keypoints : Task::detect;
+}
+
 // forward with its calls inlined, self kept: what can be looked at when freezing did not work.
 std::shared_ptr<Graph> inlined_forward(const torch::jit::Module& module) {
   std::shared_ptr<Graph> graph = module.get_method("forward").graph()->copy();
@@ -158,6 +169,7 @@ void load_torchscript(const LoadRequest& request, Model::Impl& model) {
   });
   model.signature = interface.signature;
   model.task = interface.task;
+  if (interface.signature.preprocesses_itself) model.task = task_of_detector(*module);
   model.parameters = count_parameters(*module, graph.get());
   model.notes.insert(model.notes.end(), interface.notes.begin(), interface.notes.end());
 

@@ -78,7 +78,16 @@ TEST(Sidecar, ReadsUltralyticsConfig) {
   EXPECT_EQ(classify.preset.crop_pct, 1.0);
   EXPECT_THROW(read_ultralytics_config(R"({"task":"detect","imgsz":-1})", "config.txt"), Error);
   EXPECT_EQ(read_ultralytics_config(R"({"task":"pose","imgsz":640})", "config.txt").task, "keypoints");
-  EXPECT_EQ(read_ultralytics_config(R"({"task":"obb","imgsz":640})", "config.txt").task, "");
+  const ModelFacts rotated = read_ultralytics_config(R"({"task":"obb","imgsz":640})", "config.txt");
+  EXPECT_EQ(rotated.task, "detect");
+  EXPECT_TRUE(rotated.rotated_boxes);
+  EXPECT_FALSE(rotated.anchor_rows);
+  const ModelFacts pose = read_ultralytics_config(R"({"task":"pose","imgsz":640,"kpt_shape":[17,3]})", "config.txt");
+  EXPECT_THAT(pose.keypoint_shape, ::testing::ElementsAre(17, 3));
+  for (const char* shape : {"[0,3]", "[17,4]", "[17]", "17", "[1e9,3]", "[17.5,3]"}) {
+    const std::string text = R"({"task":"pose","imgsz":640,"kpt_shape":)" + std::string(shape) + "}";
+    EXPECT_THROW(read_ultralytics_config(text, "config.txt"), Error) << shape;
+  }
 }
 
 TEST(Sidecar, ReadsTheConfigOfTheYolov5Repository) {

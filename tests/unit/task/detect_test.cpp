@@ -16,11 +16,12 @@ using nlohmann::json;
 using test::error_of;
 using ::testing::HasSubstr;
 
-Model detector(const std::string& form) {
+Model detector(const std::string& form, std::vector<std::string> labels = {"cat", "raccoon", "rocket"}) {
   auto impl = std::make_shared<Model::Impl>();
   impl->path = "test.pt";
   impl->task = Task::detect;
-  impl->labels.names = {"cat", "raccoon", "rocket"};
+  impl->task_given = true;
+  impl->labels.names = std::move(labels);
   impl->signature.output.spec.name = form;
   return Model(impl);
 }
@@ -112,7 +113,11 @@ TEST(Detect, RefusesOtherForms) {
                 make_task(detector("cells"), {})->read(at::zeros({1, 5}), outcomes);
               }).what(),
               HasSubstr("expected boxes of a detector"));
-  EXPECT_THAT(error_of([&] { make_task(detector("output"), {}); }).what(), HasSubstr("--task tensors"));
+  EXPECT_THAT(error_of([&] { make_task(detector("output", {}), {}); }).what(), HasSubstr("--task tensors"));
+  EXPECT_THAT(error_of([&] {
+                make_task(detector("output"), {})->read(at::zeros({1, 9, 5}), outcomes);
+              }).what(),
+              HasSubstr("3 labels do not"));
 }
 
 TEST(Detect, NotANumberFailsTheImage) {

@@ -53,7 +53,8 @@ ProbeResult probe_channels(const GraphModule& graph, const std::vector<std::int6
       channels = candidate;
       first = std::move(result);
     }
-    if (first.ran) break;
+    // Other numbers of channels would take as much.
+    if (first.ran || first.over_limit) break;
   }
   return first;
 }
@@ -164,6 +165,12 @@ void load_pickled_module(const LoadRequest& request, const std::shared_ptr<const
   }
   std::int64_t channels = candidates.front();
   const ProbeResult probe = probe_channels(graph, candidates, sizes, channels);
+  if (probe.over_limit) {
+    throw Error(ErrorCode::limit_exceeded, request.source->name(),
+                probe.failure +
+                    ", expected a network of images; where it needs as much, export it with "
+                    "torch.jit.trace");
+  }
   if (!probe.ran) {
     throw Error(ErrorCode::bad_model, request.source->name(),
                 "its modules do not fit together for " + std::to_string(channels) +

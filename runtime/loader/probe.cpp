@@ -10,6 +10,7 @@
 
 #include "core/text.h"
 #include "graph/jit_api.h"
+#include "graph/trial_guard.h"
 
 namespace ptrun {
 namespace {
@@ -34,6 +35,7 @@ class Prober {
   Prober(const GraphModule& module, std::int64_t channels) : module_(module), channels_(channels) {}
 
   bool run(int height, int width) {
+    const jit::TrialGuard guard(limits_);
     try {
       if (!program_) program_ = std::make_unique<jit::Program>(module_.graph);
       const at::Tensor image = at::full({1, channels_, height, width}, 0.5, at::kFloat);
@@ -43,11 +45,25 @@ class Prober {
       result.width = width;
       return true;
     } catch (const std::exception& error) {
+      if (guard.too_large() || guard.too_long()) return over_limit(guard.too_large(), height, width);
       failure_ = reason_of(error);
       if (result.failure.empty()) result.failure = failure_;
       result.outputs.clear();
       return false;
     }
+  }
+
+  // The first run that met the limit of memory is repeated with less, then with more memory. False when none ended.
+  bool retry() {
+    if (!too_large_ || out_of_time_) return false;
+    const auto [height, width] = *too_large_;
+    too_large_.reset();
+    for (const int small : {32, 64}) {
+      if (run(small, small)) return true;
+      if (too_large_ || out_of_time_) return false;
+    }
+    limits_.bytes = 1ULL << 30U;
+    return run(height, width);
   }
 
   // A network that flattens its features into a linear layer fits one size: the more pixels, the more features. A size
@@ -58,6 +74,7 @@ class Prober {
     while (low < high) {
       const int middle = low + (high - low) / 2;
       if (run(middle, middle)) return true;
+      if (met_limit()) return false;
       const std::optional<bool> more = too_few();
       // A size too small for the kernels fails in other words.
       if (more.value_or(true)) {
@@ -77,13 +94,33 @@ class Prober {
     return std::stoll(match[1]) < std::stoll(match[2]);
   }
 
+  bool met_limit() const { return too_large_ || out_of_time_; }
+
   ProbeResult result;
 
  private:
+  bool over_limit(bool memory, int height, int width) {
+    if (memory) {
+      too_large_ = {height, width};
+    } else {
+      out_of_time_ = true;
+    }
+    result.over_limit = true;
+    result.failure = "its layers take more than " +
+                     (memory ? human_bytes(limits_.bytes)
+                             : std::to_string(static_cast<int>(limits_.seconds)) + " s of processor time") +
+                     " for one image of " + std::to_string(height) + " x " + std::to_string(width) + " pixels";
+    result.outputs.clear();
+    return false;
+  }
+
   const GraphModule& module_;
   std::int64_t channels_;
   std::unique_ptr<jit::Program> program_;
   std::string failure_;
+  jit::TrialLimits limits_;
+  std::optional<std::pair<int, int>> too_large_;  // height and width of the last run that met the limit of memory
+  bool out_of_time_ = false;
 };
 
 }  // namespace
@@ -92,15 +129,18 @@ ProbeResult probe_graph(const GraphModule& module, std::int64_t channels, int he
   constexpr int kUsual = 224;
   const c10::InferenceMode guard;
   Prober prober(module, channels);
-  if (height > 0 && width > 0) {
-    prober.run(height, width);
+  const bool asked = height > 0 && width > 0;
+  if (prober.run(asked ? height : kUsual, asked ? width : kUsual)) return prober.result;
+  if (prober.met_limit()) {
+    if (prober.retry()) prober.result.over_limit = false;
     return prober.result;
   }
-  if (prober.run(kUsual, kUsual)) return prober.result;
+  if (asked) return prober.result;
   const bool linear = prober.too_few().has_value();
   prober.result.fixed_size = true;
   for (const int size : {32, 28, 64, 96, 128, 256, 299, 384, 512, 640}) {
     if (prober.run(size, size)) return prober.result;
+    if (prober.met_limit()) return prober.result;
   }
   if (linear) prober.search();
   return prober.result;

@@ -155,6 +155,40 @@ TEST_F(PickledModuleTest, ModulesNestedTooDeep) {
   expect(out.stop(), ErrorCode::limit_exceeded, "nested deeper than 100 modules");
 }
 
+// Sequential of `count` layers Upsample(scale_factor=`factor`), after `first` where there is one.
+std::string upsampling(int count, double factor, const ModuleText* first = nullptr) {
+  PickleBytes out;
+  write(out, {"container", "Sequential", [](PickleBytes&) {},
+              [&](PickleBytes& children) {
+                if (first != nullptr) {
+                  children.text("first");
+                  write(children, *first);
+                }
+                for (int i = 0; i < count; ++i) {
+                  children.text(std::to_string(i));
+                  write(children, {"upsampling", "Upsample", [](PickleBytes&) {}, [](PickleBytes&) {},
+                                   [&](PickleBytes& attributes) { attributes.text("scale_factor").real(factor); }});
+                }
+              }});
+  return out.stop();
+}
+
+TEST_F(PickledModuleTest, LayersThatGrowWithoutEnd) {
+  expect(upsampling(40, 2.0), ErrorCode::limit_exceeded, "take more than 64.0 MiB for one image of 32 x 32 pixels");
+  expect(upsampling(3, 64.0), ErrorCode::limit_exceeded, "take more than 64.0 MiB");
+  // Layers that fit one size alone, so that no smaller image tells: 1 GiB is the end.
+  const ModuleText narrow = linear();
+  expect(upsampling(40, 4.0, &narrow), ErrorCode::bad_model, "do not fit together");
+}
+
+// 224 x 224 pixels become 7168 x 7168, which is 617 MB: a small image shows that the layers are sound.
+TEST_F(PickledModuleTest, LayersThatGrowWithinReason) {
+  const auto path = test::scratch_path("module.pt");
+  std::ofstream(path, std::ios::binary) << torch_zip(upsampling(5, 2.0), {{"0", std::string(96, '\0')}});
+  EXPECT_EQ(load_model(path.string()).task(), Task::tensors);
+  std::filesystem::remove(path);
+}
+
 TEST_F(PickledModuleTest, AttributesThatAreAbsentOrOfAnotherType) {
   const auto sizes = [](PickleBytes& out) {
     out.text("kernel_size").integers({2, 2}).text("stride").integers({1, 1}).text("padding").integers({0, 0});

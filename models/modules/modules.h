@@ -10,6 +10,8 @@ namespace ptrun::models {
 
 using Rules = std::vector<ModuleRule>;
 
+Rules timm_layers();
+Rules timm_models();
 Rules torch_nn_activation();
 Rules torch_nn_containers();
 Rules torch_nn_conv();

@@ -158,7 +158,7 @@ Value self_attention(ModuleWriter& w, const PickledModule& m, Value x) {
 Rules torch_nn_linear() {
   return {
       {{"torch.nn.modules.linear.Linear", "torch.nn.modules.linear.NonDynamicallyQuantizableLinear",
-        "torch.nn.modules.linear._LinearWithBias"},
+        "torch.nn.modules.linear._LinearWithBias", "timm.layers.linear.Linear", "timm.models.layers.linear.Linear"},
        one_tensor<linear>},
       {{"torch.nn.modules.linear.Bilinear"}, bilinear},
       {{"torch.nn.modules.distance.CosineSimilarity"}, cosine_similarity},

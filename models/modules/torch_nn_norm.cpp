@@ -71,7 +71,8 @@ Rules torch_nn_norm() {
         "torch.nn.modules.instancenorm.InstanceNorm3d"},
        one_tensor<instance_norm>},
       {{"torch.nn.modules.normalization.GroupNorm"}, one_tensor<group_norm>},
-      {{"torch.nn.modules.normalization.LayerNorm"}, one_tensor<layer_norm>},
+      {{"torch.nn.modules.normalization.LayerNorm", "timm.layers.norm.LayerNorm", "timm.models.layers.norm.LayerNorm"},
+       one_tensor<layer_norm>},
       {{"torch.nn.modules.normalization.RMSNorm"}, one_tensor<rms_norm>},
       {{"torch.nn.modules.normalization.LocalResponseNorm"}, one_tensor<local_response_norm>},
   };

@@ -18,7 +18,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DATA = ROOT / "tests" / "data"
 PAGE = ROOT / "docs" / "formats.md"
-VERSIONS = ["1.0", "1.4", "1.5", "1.6", "1.13", "2.0", "2.1", "2.6", "2.9", "2.11", "2.15"]
+VERSIONS = ["1.0", "1.4", "1.5", "1.6", "1.13", "2.0", "2.1", "2.5", "2.6", "2.7", "2.8", "2.9", "2.11", "2.15"]
 ARCHIVES = "archives/*/"
 
 # Title, first and last version that could write it, files below tests/data.

@@ -13,7 +13,7 @@ constexpr double kTolerance = 1e-5;
 
 std::vector<GoldenCase> all_cases() {
   std::vector<GoldenCase> cases = golden_cases(kFolder);
-  for (const char* old : {"old_2_6_0", "old_2_9_1", "old_2_11_0"}) {
+  for (const char* old : {"old_2_5_1", "old_2_6_0", "old_2_7_1", "old_2_8_0", "old_2_9_1", "old_2_11_0"}) {
     std::ifstream file(kFolder + "/" + old + ".json");
     cases.push_back(golden_case(nlohmann::json::parse(file)));
   }

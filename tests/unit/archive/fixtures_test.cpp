@@ -108,8 +108,8 @@ TEST(FixtureFolder, HoldsTheVersionsThatMatter) {
     kinds.insert(fixture.expected["kind"].get<std::string>());
     versions.insert(std::filesystem::path(fixture.path).parent_path().filename().string());
   }
-  for (const char* version : {"1.0.0", "1.4.0", "1.4.0-python2", "1.5.0", "1.6.0", "1.13.1", "2.0.1", "2.1.2", "2.6.0",
-                              "2.9.1", "2.11.0", "2.15.0"}) {
+  for (const char* version : {"1.0.0", "1.4.0", "1.4.0-python2", "1.5.0", "1.6.0", "1.13.1", "2.0.1", "2.1.2", "2.5.1",
+                              "2.6.0", "2.7.1", "2.8.0", "2.9.1", "2.11.0", "2.15.0"}) {
     EXPECT_EQ(versions.count(version), 1U) << version;
   }
   for (const char* kind : {"torch_save_zip", "torch_save_legacy", "safetensors", "torchscript", "lite_interpreter",

@@ -4,8 +4,8 @@
 #include <malloc.h>
 
 #include <atomic>
-#include <chrono>
 #include <cstdlib>
+#include <ctime>
 #include <fstream>
 #include <new>
 #include <sstream>
@@ -43,6 +43,12 @@ std::size_t status_bytes(const char* field) {
   return 0;
 }
 
+double processor_seconds() {
+  timespec now{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
+}
+
 }  // namespace
 
 void* operator new(std::size_t bytes) { return counted(bytes); }
@@ -74,10 +80,10 @@ Cost measure(const std::function<void()>& action) {
   const std::size_t resident_before = status_bytes("VmRSS:");
   const std::size_t alive_before = alive;
   peak = alive_before;
-  const auto begin = std::chrono::steady_clock::now();
+  const double begin = processor_seconds();
   action();
   Cost cost;
-  cost.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  cost.seconds = processor_seconds() - begin;
   cost.heap_bytes = peak - std::min<std::size_t>(peak, alive_before);
   const std::size_t resident_peak = status_bytes("VmHWM:");
   if (resettable && resident_peak > resident_before) cost.resident_bytes = resident_peak - resident_before;

@@ -7,7 +7,7 @@
 namespace ptrun::test {
 
 struct Cost {
-  double seconds = 0.0;
+  double seconds = 0.0;            // of processor time: what else runs on the machine does not count
   std::size_t heap_bytes = 0;      // most bytes alive at once through operator new, above what was alive before
   std::size_t resident_bytes = 0;  // growth of the peak resident size; 0 where the kernel does not let it be reset
 };

@@ -93,6 +93,14 @@ void check_outputs(const JobOptions& options, std::optional<Task> task) {
   }
 }
 
+std::optional<Task> task_of_outputs(const JobOptions& options) {
+  if (options.outputs.empty() || !options.stdout_format.empty()) return std::nullopt;
+  for (const std::string& path : options.outputs) {
+    if (output_format_for(path).tasks != std::vector<Task>{Task::tensors}) return std::nullopt;
+  }
+  return Task::tensors;
+}
+
 namespace job {
 
 void check_not_read(const JobOptions& options, const std::string& model, const std::vector<std::string>& images) {

@@ -66,7 +66,13 @@ TEST_F(PredictTest, AnNpzHoldsAllOutputs) {
   EXPECT_TRUE(holds("logits.npy"));
   EXPECT_TRUE(holds("{'descr': '<f4', 'fortran_order': False, 'shape': (1, 1000), }"));
   EXPECT_GT(npz.size(), 4000U);
-  expect_refused(predict({kPhotos, "-o", path("x.npz")}), 2,
+  // Nothing else can go into it, so that the task need not be said.
+  const Finished alone = predict({kPhotos + "/cat.jpg", "-o", path("alone.npz")});
+  EXPECT_EQ(alone.code, 0) << alone.err;
+  EXPECT_EQ(text_of(path("alone.npz")), npz);
+  expect_refused(predict({kPhotos, "-o", path("x.npz"), "-o", path("x.csv")}), 2,
+                 "npz cannot hold the results of the task classify, expected .jsonl, .csv; it holds those of tensors");
+  expect_refused(predict({kPhotos, "--task", "classify", "-o", path("x.npz")}), 2,
                  "npz cannot hold the results of the task classify, expected .jsonl, .csv; it holds those of tensors");
 }
 

@@ -109,4 +109,8 @@ PTRUN_API JobSummary run_job(const Model& model, const InputList& inputs, const 
 // is known, a format that cannot hold it. Throws invalid_argument.
 PTRUN_API void check_outputs(const JobOptions& options, std::optional<Task> task = std::nullopt);
 
+// The task that `options.outputs` ask for: tensors where every file is of a format that holds raw outputs alone (NPZ)
+// and nothing goes to standard output; else none. Throws invalid_argument for an unknown ending. Any thread.
+PTRUN_API std::optional<Task> task_of_outputs(const JobOptions& options);
+
 }  // namespace ptrun

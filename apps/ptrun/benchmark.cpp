@@ -122,7 +122,7 @@ int run_benchmark(const Arguments& arguments, Console& console) {
   LoadOptions loading = exit_on_error(kUsage, [&] { return load_options(arguments); });
   options.log = loading.log = console.log_callback();
   options.expected_images = kManyImages;
-  const InputList inputs = arguments.words().size() > 1 ? image_list(arguments, console) : InputList();
+  const InputList inputs = arguments.words().size() > 1 ? image_list("benchmark", arguments, console) : InputList();
   exit_on_error(kNoDevice, [&] { return parse_device(options.device); });
   const BenchmarkReport report =
       exit_on_error(kModelFailed, [&] { return measure(arguments, inputs, options, loading); });

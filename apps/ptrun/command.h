@@ -75,6 +75,7 @@ const Command& command_named(const std::string& name);  // throws UsageError wit
 // What a command does; the words of `arguments` are not judged yet.
 int run_predict(const Arguments& arguments, Console& console);
 int run_benchmark(const Arguments& arguments, Console& console);
+int run_calibrate(const Arguments& arguments, Console& console);
 int run_convert(const Arguments& arguments, Console& console);
 int run_inspect(const Arguments& arguments, Console& console);
 int run_models(const Arguments& arguments, Console& console);

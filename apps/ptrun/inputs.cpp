@@ -18,10 +18,10 @@ std::string skipped_text(const InputList& inputs) {
 
 }  // namespace
 
-InputList image_list(const Arguments& arguments, Console& console) {
+InputList image_list(const char* command, const Arguments& arguments, Console& console) {
   const SourceOptions options = source_options(arguments);
   if (options.sources.empty()) {
-    throw UsageError("no image was given; usage: ptrun predict " + std::string(command_named("predict").usage));
+    throw UsageError("no image was given; usage: ptrun " + std::string(command) + " " + command_named(command).usage);
   }
   InputList inputs = exit_on_error(kUsage, [&] { return list_inputs(options); });
   const std::size_t skipped = inputs.skipped_count();

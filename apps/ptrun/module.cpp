@@ -11,7 +11,8 @@ struct Runner {
   int (*run)(const Arguments& arguments, Console& console);
 };
 
-constexpr std::array<Runner, 6> kRunners = {{{"predict", run_predict},
+constexpr std::array<Runner, 7> kRunners = {{{"predict", run_predict},
+                                             {"calibrate", run_calibrate},
                                              {"benchmark", run_benchmark},
                                              {"inspect", run_inspect},
                                              {"convert", run_convert},

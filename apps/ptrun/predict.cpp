@@ -130,7 +130,7 @@ int predict(const Arguments& arguments, Console& console) {
   options.stdout_columns = Console::output_columns();
   exit_on_error(kUsage, [&] { check_outputs(options); });
   if (const auto task = task_of_outputs(options); task && loading.task.empty()) loading.task = to_string(*task);
-  const InputList inputs = image_list(arguments, console);
+  const InputList inputs = image_list("predict", arguments, console);
   exit_on_error(kNoDevice, [&] { return parse_device(options.predict.device); });
 
   const Model model = exit_on_error(kModelFailed, [&] { return load_model(arguments.words().front(), loading); });

@@ -78,11 +78,13 @@ OptionGroup detection_group() {
 
 // What a model runs on, and how.
 std::vector<Option> running_options() {
-  return {{"device", "NAME", "auto, cpu, cuda, cuda:N or N (auto)"},
-          {"precision", "NAME", "fp32; bf16; auto: bf16 where this processor has it and it agrees with fp32 (fp32)"},
-          {"b,batch-size", "N|auto", "Images of a model call (auto)"},
-          {"j,workers", "N|auto", "Threads that read, decode and run the model (auto)"},
-          {"threads", "N|auto", "Threads of one model call (auto)"}};
+  return {
+      {"device", "NAME", "auto, cpu, cuda, cuda:N or N (auto)"},
+      {"precision", "NAME",
+       "fp32; bf16; int8, see: ptrun calibrate; auto: bf16 where the processor has it and it agrees with fp32 (fp32)"},
+      {"b,batch-size", "N|auto", "Images of a model call (auto)"},
+      {"j,workers", "N|auto", "Threads that read, decode and run the model (auto)"},
+      {"threads", "N|auto", "Threads of one model call (auto)"}};
 }
 
 std::vector<Option> joined(std::vector<Option> options, const std::vector<Option>& more) {
@@ -173,6 +175,29 @@ std::vector<OptionGroup> benchmark_option_groups() {
   };
 }
 
+std::vector<OptionGroup> calibrate_option_groups() {
+  return {
+      {"Calibration",
+       {{"images", "N", "Images that the ranges come from, at most; at most three quarters of those given (256)"},
+        {"held-out", "N", "Other images, to compare int8 with fp32 on, at most (512)"},
+        {"ranges", "NAME", "percentile: without the 0.01 % smallest and largest values; or minmax (percentile)"},
+        {"seed", "N", "Of the choice of images (0)"},
+        {"f,force", "", "Replace ranges that exist"},
+        {"json", "", "One JSON object on standard output, see docs/int8.md"}}},
+      {"Input",
+       {{"all-files", "", "Folders and globs: every file, not only known image extensions"},
+        {"0,null", "", "Paths on standard input are NUL separated (find -print0)"}}},
+      model_group(),
+      preset_group(),
+      {"Running",
+       {{"threads", "N|auto", "Threads that run the model (auto)"},
+        {"q,quiet", "", "Errors only on standard error"},
+        {"v,verbose", "", "More on standard error"},
+        {"log-format", "text|json", "Form of standard error (text)"},
+        {"h,help", "", "This help"}}},
+  };
+}
+
 SourceOptions source_options(const Arguments& arguments) {
   SourceOptions options;
   const std::vector<std::string>& words = arguments.words();
@@ -200,8 +225,8 @@ JobOptions job_options(const Arguments& arguments) {
   JobOptions options;
   PredictOptions& predict = options.predict;
   predict.device = arguments.text("device").value_or("auto");
-  constexpr Precision kPrecisions[] = {Precision::fp32, Precision::automatic, Precision::bf16};
-  predict.precision = kPrecisions[choice(arguments, "precision", {"fp32", "auto", "bf16"}, 0)];
+  constexpr Precision kPrecisions[] = {Precision::fp32, Precision::automatic, Precision::bf16, Precision::int8};
+  predict.precision = kPrecisions[choice(arguments, "precision", {"fp32", "auto", "bf16", "int8"}, 0)];
   predict.batch_size = number_or_auto(arguments, "batch-size", 4096);
   predict.workers = number_or_auto(arguments, "workers", 1024);
   predict.threads_per_worker = number_or_auto(arguments, "threads", 1024);
@@ -220,6 +245,17 @@ JobOptions job_options(const Arguments& arguments) {
   options.force = arguments.has("force");
   options.stop_after_errors = errors_until_stop(arguments);
   if (const auto format = arguments.text("format")) options.stdout_format = *format;
+  return options;
+}
+
+CalibrateOptions calibrate_options(const Arguments& arguments) {
+  CalibrateOptions options;
+  options.images = static_cast<std::size_t>(arguments.integer("images", 1, 1'000'000).value_or(256));
+  options.held_out = static_cast<std::size_t>(arguments.integer("held-out", 1, 1'000'000).value_or(512));
+  options.method = static_cast<RangeMethod>(choice(arguments, "ranges", {"percentile", "minmax"}, 0));
+  options.seed = static_cast<std::uint64_t>(arguments.integer("seed", 0, 1LL << 62).value_or(0));
+  options.threads = number_or_auto(arguments, "threads", 1024);
+  options.force = arguments.has("force");
   return options;
 }
 

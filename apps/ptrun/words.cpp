@@ -38,6 +38,13 @@ void check_predict(const Arguments& arguments) {
   preset_layer(arguments);
 }
 
+void check_calibrate(const Arguments& arguments) {
+  if (arguments.words().empty()) return;  // the command says what is missing
+  source_options(arguments);
+  calibrate_options(arguments);
+  preset_layer(arguments);
+}
+
 constexpr const char* kPredictNotes =
     R"(SOURCE  an image; a folder (recursive, natural order); a quoted glob ('photos/**/*.jpg');
         @list.txt (one path a line, relative to the folder that ptrun runs in); - (paths on
@@ -66,6 +73,20 @@ Examples:
   ptrun benchmark model.pt -b 1 -j 1 --threads 2 --num-bench-iter 200
 )";
 
+constexpr const char* kCalibrateNotes =
+    R"(Runs the model in fp32 on photos of the kind it will see, notes which values each of its tensors
+takes, and writes them to MODEL.ptrun.int8.json, which --precision int8 of predict and benchmark
+reads. No labels are needed. Other photos, held out, say how far int8 is from fp32 and what it
+saves. A photo that cannot be read is left out with a warning.
+
+Exit codes: 0 written; 2 wrong usage; 3 the model cannot be loaded, run or made int8; 4 the ranges
+cannot be written; 130 interrupted, nothing is written.
+
+Examples:
+  ptrun calibrate model.pt photos/
+  ptrun predict model.pt photos/ --precision int8
+)";
+
 constexpr const char* kConvertNotes =
     R"(Takes the weights out of a checkpoint, pickled module or set of shards; nothing of it is executed.
 OUT.pt loads in Python with torch.load(..., weights_only=True), every dtype bit for bit. Labels, task
@@ -84,6 +105,8 @@ const std::vector<Command>& commands() {
        kPredictNotes, predict_option_groups, check_predict},
       {"benchmark", "time a model alone, and from image files to predictions", "MODEL [SOURCE...] [options]",
        kBenchmarkNotes, benchmark_option_groups, check_predict},
+      {"calibrate", "find the ranges that --precision int8 needs, on a folder of photos", "MODEL SOURCE... [options]",
+       kCalibrateNotes, calibrate_option_groups, check_calibrate},
       {"inspect", "say what a model file is, without running anything from it", "MODEL [--json] [--verify]",
        "Exit code 0 whenever the file was recognised, also when it cannot run.\n", inspect_options, nullptr},
       {"convert", "write a model's weights as safetensors or a plain state_dict", "MODEL -o OUT.safetensors|OUT.pt",

@@ -16,6 +16,7 @@
 #include "executor/trial.h"
 #include "graph/dtype.h"
 #include "graph/failure_text.h"
+#include "loader/int8_ranges.h"
 #include "ptrun/error.h"
 
 namespace ptrun {
@@ -60,8 +61,8 @@ const PlanKind& choose_plan(const Model& model, const ExecutorOptions& options) 
                 "this processor does not calculate in it (AVX512_BF16); use --precision fp32");
   }
   // fp32 is the precision that every device has.
-  const bool on_trial =
-      options.precision == Precision::automatic || (bf16 && !kinds_on_trial(model, options, false).empty());
+  const bool on_trial = options.precision == Precision::automatic || ((bf16 || options.precision == Precision::int8) &&
+                                                                      !kinds_on_trial(model, options, false).empty());
   const Precision precision = on_trial ? Precision::fp32 : options.precision;
   std::vector<std::string> precisions;
   for (const PlanKind& kind : plan_kinds()) {
@@ -79,11 +80,22 @@ const PlanKind& choose_plan(const Model& model, const ExecutorOptions& options) 
                   "; use --precision " + precisions.front());
 }
 
+// What int8 needs to know of the model; null for other precisions.
+std::shared_ptr<const Int8Ranges> int8_ranges(const Model& model, const ExecutorOptions& options) {
+  if (options.precision != Precision::int8 || options.device.kind != Device::Kind::cpu) return nullptr;
+  if (!has_int8()) {
+    throw Error(ErrorCode::unsupported, "precision int8",
+                "this processor does not calculate in it (AVX512_VNNI); use --precision fp32");
+  }
+  return options.ranges ? options.ranges : read_int8_ranges(model);
+}
+
 // In order of preference, the precision asked for; "auto" asks for bf16 where the processor has it, then for fp32.
 std::vector<const PlanKind*> kinds_on_trial(const Model& model, const ExecutorOptions& options, bool many) {
   std::vector<const PlanKind*> kinds;
   if (options.height < 1 || options.width < 1 || model.signature().form != InputForm::batched_nchw) return kinds;
-  if (!many && options.precision != Precision::bf16) return kinds;
+  const bool asked = options.precision == Precision::bf16 || options.precision == Precision::int8;
+  if (!many && !asked) return kinds;
   const auto wanted = [&](Precision precision) {
     if (options.precision != Precision::automatic) return precision == options.precision;
     return precision != Precision::bf16 || has_bf16();
@@ -95,7 +107,7 @@ std::vector<const PlanKind*> kinds_on_trial(const Model& model, const ExecutorOp
   std::stable_partition(kinds.begin(), kinds.end(),
                         [](const PlanKind* kind) { return kind->precision != Precision::fp32; });
   // The last is made fastest.
-  if (!many) std::reverse(kinds.begin(), kinds.end());
+  if (!many && options.precision != Precision::int8) std::reverse(kinds.begin(), kinds.end());
   return kinds;
 }
 
@@ -149,7 +161,8 @@ struct Executor::Impl {
   Model model;
   const PlanKind* kind = nullptr;
   int batch_size = 1;
-  std::unique_ptr<Plan> plan;  // of `kind`
+  std::unique_ptr<Plan> plan;                // of `kind`
+  std::shared_ptr<const Int8Ranges> ranges;  // for int8
   // Decided on a thread of its own while the first images are decoded; invalid when nothing is on trial.
   std::vector<std::int64_t> trial_shape;  // of the batches that the winner serves
   int trial_batch = 1;                    // images of the example
@@ -183,7 +196,7 @@ struct Executor::Impl {
         leave_signals_to_the_host();
         set_own_openmp_threads(options.threads);
         decided->set_value(decide(options, kinds));
-        if (options.images >= kToldFrom) compare_bf16(options);
+        if (options.images >= kToldFrom) compare_others(options);
       });
     } catch (const std::system_error&) {
       winner = {};  // no thread to be had
@@ -195,6 +208,7 @@ struct Executor::Impl {
     shape.front() = trial_batch;
     Trial made{model, *kind, *plan, std::move(kinds), {options.device, {typed(example_batch(shape))}}, options.log};
     made.request.any_batch = trial_batch != batch_size;
+    made.request.ranges = ranges;
     made.stopped = &stopped;
     return made;
   }
@@ -202,17 +216,21 @@ struct Executor::Impl {
   Winner decide(const ExecutorOptions& options, const std::vector<const PlanKind*>& kinds) const {
     try {
       Trial plans = trial_of(options, kinds);
-      if (options.precision == Precision::bf16) {
+      const bool asked = options.precision == Precision::bf16 || options.precision == Precision::int8;
+      if (asked) {
         // Asked for, so it need not win, and may be as far off as bfloat16 takes networks that round badly (PyTorch's
         // own too); wrong kernels are further off. Few images do not pay for trying another one.
         plans.limit = Trial::kAnyTime;
-        plans.leeway = 3;
+        plans.leeway = options.precision == Precision::bf16 ? 3 : 1;
+        // Whether bfloat16 or float32 between bytes is faster depends on the network.
+        if (options.precision == Precision::int8) plans.enough = 0;
         if (!many(options)) plans.enough = Trial::kAnyTime;
       }
       if (options.precision == Precision::automatic) plans.agreement = kAgreement;
       Winner chosen = choose(std::move(plans));
-      if (!chosen.plan && options.precision == Precision::bf16 && options.log && !stopped) {
-        options.log(LogLevel::warning, model.path() + ": runs in fp32, no bf16 plan gives its numbers");
+      if (!chosen.plan && asked && options.log && !stopped) {
+        const std::string precision = name_of(options.precision);
+        options.log(LogLevel::warning, model.path() + ": runs in fp32, no " + precision + " plan gives its numbers");
       }
       return chosen;
     } catch (const std::exception&) {
@@ -220,17 +238,19 @@ struct Executor::Impl {
     }
   }
 
-  void compare_bf16(const ExecutorOptions& options) const {
+  // What fp32 could gain by bf16, and int8 by what needs no ranges.
+  void compare_others(const ExecutorOptions& options) const {
+    const bool fp32 = options.precision == Precision::fp32;
+    if (!options.log || (!fp32 && options.precision != Precision::int8) || (fp32 && !has_bf16())) return;
     ExecutorOptions other = options;
-    other.precision = Precision::bf16;
-    if (!options.log || options.precision != Precision::fp32 || !has_bf16()) return;
-    std::vector<const PlanKind*> kinds = kinds_on_trial(model, other, false);
+    other.precision = fp32 ? Precision::bf16 : Precision::automatic;
+    std::vector<const PlanKind*> kinds = kinds_on_trial(model, other, !fp32);
     if (kinds.empty()) return;
     kinds.erase(kinds.begin() + 1, kinds.end());
     try {
-      Trial bf16 = trial_of(other, std::move(kinds));
+      Trial others = trial_of(other, std::move(kinds));
       const Winner& chosen = winner.get();
-      tell_gain(std::move(bf16), chosen.plan ? *chosen.plan : *plan);
+      tell_gain(std::move(others), chosen.plan ? *chosen.plan : *plan);
     } catch (const std::exception&) {
       return;  // a hint is worth no failure
     }
@@ -288,10 +308,12 @@ struct Executor::Impl {
 };
 
 Executor::Executor(const Model& model, const ExecutorOptions& options) {
+  std::shared_ptr<const Int8Ranges> ranges = int8_ranges(model, options);
   const PlanKind& kind = choose_plan(model, options);
   const int batch_size = allowed_batch_size(model, options.batch_size);
   impl_ = std::make_unique<Impl>(model);
   impl_->kind = &kind;
+  impl_->ranges = std::move(ranges);
   impl_->batch_size = batch_size;
   impl_->plan = translated(model, std::string("cannot be prepared for plan ") + kind.name + ": ", [&] {
     return kind.make(model.impl().module, {options.device, {}});

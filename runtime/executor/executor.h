@@ -19,6 +19,8 @@ struct IValue;
 
 namespace ptrun {
 
+struct Int8Ranges;
+
 struct ExecutorOptions {
   Device device;
   Precision precision = Precision::fp32;
@@ -27,9 +29,12 @@ struct ExecutorOptions {
   int height = 0;
   int width = 0;
   // A hint; 0: unknown. Jobs of many images pay for plans that are made for one shape and held against the plain one
-  // (0.2 to 4 s of one CPU, on a thread of their own). bf16 is always such a plan; `automatic` tries bf16 first where
-  // the processor has it, then fp32. Long jobs in fp32 also get one warning about what bf16 would save.
+  // (0.2 to 4 s of one CPU, on a thread of their own). bf16 and int8 are always such plans; `automatic` tries bf16
+  // first where the processor has it, then fp32. Long jobs in fp32 also get one warning about what bf16 would save,
+  // those in int8 one where it saves nothing.
   std::size_t images = 0;
+  // For int8; null: those beside the model's file.
+  std::shared_ptr<const Int8Ranges> ranges = nullptr;
   int threads = 1;  // OpenMP threads of the threads that will call run
   LogCallback log;
 };

@@ -17,9 +17,9 @@ namespace {
 
 class ChannelsLastPlan : public Plan {
  public:
-  ChannelsLastPlan(const Folded& folded, const std::shared_ptr<torch::jit::Graph>& graph, c10::ScalarType type,
+  ChannelsLastPlan(const Folded& folded, const std::shared_ptr<torch::jit::Graph>& graph, const NumberTypes& types,
                    const std::vector<c10::IValue>& only)
-      : owner_(folded.owner), type_(type), program_(graph) {
+      : owner_(folded.owner), types_(types), program_(graph) {
     for (const c10::IValue& input : only) {
       only_.push_back(input.toTensor().sizes().vec());
       only_types_.push_back(input.toTensor().scalar_type());
@@ -33,15 +33,16 @@ class ChannelsLastPlan : public Plan {
                       inputs[i].toTensor().scalar_type() == only_types_[i],
                   "the plan was made for inputs of another shape or type");
     }
-    return map_tensors(program_.run(channels_last(std::move(inputs), type_)), [this](const at::Tensor& tensor) {
+    return map_tensors(program_.run(channels_last(std::move(inputs), types_.inputs)), [this](const at::Tensor& tensor) {
       if (!tensor.defined()) return tensor;
-      return (type_ != at::kFloat && tensor.scalar_type() == type_ ? tensor.to(at::kFloat) : tensor).contiguous();
+      const bool cast = types_.between != at::kFloat && tensor.scalar_type() == types_.between;
+      return (cast ? tensor.to(at::kFloat) : tensor).contiguous();
     });
   }
 
  private:
   std::shared_ptr<const void> owner_;
-  c10::ScalarType type_;
+  NumberTypes types_;
   std::vector<std::vector<std::int64_t>> only_;
   std::vector<c10::ScalarType> only_types_;
   jit::Program program_;
@@ -99,8 +100,8 @@ std::vector<c10::IValue> channels_last(std::vector<c10::IValue> inputs, c10::Sca
 }
 
 std::unique_ptr<Plan> channels_last_plan(const Folded& folded, const std::shared_ptr<torch::jit::Graph>& graph,
-                                         c10::ScalarType type, const std::vector<c10::IValue>& only) {
-  return std::make_unique<ChannelsLastPlan>(folded, graph, type, only);
+                                         const NumberTypes& types, const std::vector<c10::IValue>& only) {
+  return std::make_unique<ChannelsLastPlan>(folded, graph, types, only);
 }
 
 }  // namespace ptrun

@@ -32,10 +32,16 @@ void cast(Folded& folded, c10::ScalarType type);
 // The example of `request` as the plan will get it.
 std::vector<c10::IValue> channels_last(std::vector<c10::IValue> inputs, c10::ScalarType type);
 
-// Runs `graph` on inputs whose channels lie side by side, floating ones in `type`; results are float32 where they are
-// of `type`, and contiguous.
+// Element types of a plan's floating numbers.
+struct NumberTypes {
+  c10::ScalarType inputs;   // what the graph takes
+  c10::ScalarType between;  // what it calculates with
+};
+
+// Runs `graph` on inputs whose channels lie side by side, floating ones in `types.inputs`; results are float32 where
+// they are of `types.between`, and contiguous.
 // With `only`, inputs of other sizes than these throw before the graph sees them.
 std::unique_ptr<Plan> channels_last_plan(const Folded& folded, const std::shared_ptr<torch::jit::Graph>& graph,
-                                         c10::ScalarType type, const std::vector<c10::IValue>& only = {});
+                                         const NumberTypes& types, const std::vector<c10::IValue>& only = {});
 
 }  // namespace ptrun

@@ -14,6 +14,8 @@ const std::vector<PlanKind>& plan_kinds() {
       {"cpu_onednn_bf16", Device::Kind::cpu, Precision::bf16, accepts_graph, make_onednn_bf16_plan, true},
       {"cpu_packed_bf16", Device::Kind::cpu, Precision::bf16, accepts_graph, make_packed_bf16_plan, true},
       {"cpu_mixed", Device::Kind::cpu, Precision::automatic, accepts_graph, make_mixed_plan, true},
+      {"cpu_int8_bf16", Device::Kind::cpu, Precision::int8, accepts_graph, make_int8_bf16_plan, true},
+      {"cpu_int8", Device::Kind::cpu, Precision::int8, accepts_graph, make_int8_plan, true},
       {"plain", Device::Kind::cpu, Precision::fp32, accepts_graph, make_plain_plan},
       {"script", Device::Kind::cpu, Precision::fp32, accepts_script, make_script_plan},
       {"native", Device::Kind::cpu, Precision::fp32, accepts_native, make_native_plan},

@@ -21,6 +21,7 @@ class Plan {
 };
 
 struct Folded;
+struct Int8Ranges;
 
 struct PlanRequest {
   Device device;
@@ -28,7 +29,8 @@ struct PlanRequest {
   std::vector<c10::IValue> example;
   // The plan will run batches of another size than the example's; else only inputs of the example's shapes.
   bool any_batch = false;
-  std::shared_ptr<const Folded> folded = nullptr;  // of the module and the example, made once for all kinds
+  std::shared_ptr<const Folded> folded = nullptr;      // of the module and the example, made once for all kinds
+  std::shared_ptr<const Int8Ranges> ranges = nullptr;  // of the model's tensors, for int8
 };
 
 struct PlanKind {
@@ -54,6 +56,8 @@ std::unique_ptr<Plan> make_onednn_plan(const Module& module, const PlanRequest& 
 std::unique_ptr<Plan> make_onednn_bf16_plan(const Module& module, const PlanRequest& request);
 std::unique_ptr<Plan> make_packed_plan(const Module& module, const PlanRequest& request);
 std::unique_ptr<Plan> make_packed_bf16_plan(const Module& module, const PlanRequest& request);
+std::unique_ptr<Plan> make_int8_plan(const Module& module, const PlanRequest& request);
+std::unique_ptr<Plan> make_int8_bf16_plan(const Module& module, const PlanRequest& request);
 bool accepts_script(const Module& module);
 std::unique_ptr<Plan> make_script_plan(const Module& module, const PlanRequest& request);
 

@@ -22,7 +22,7 @@ std::unique_ptr<Plan> make(const Module& module, const PlanRequest& request, c10
   if (jit::use_own_operators(folded.graph, folded.shapes, type, integers) == 0) return nullptr;
   cast(folded, type);
   jit::pack(folded.graph, std::move(folded.shapes));
-  return channels_last_plan(folded, folded.graph, type);
+  return channels_last_plan(folded, folded.graph, {type, type});
 }
 
 }  // namespace

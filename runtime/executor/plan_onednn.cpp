@@ -16,7 +16,7 @@ std::unique_ptr<Plan> make(const Module& module, const PlanRequest& request, c10
   if (!jit::may_fuse(*folded.graph, folded.shapes)) return nullptr;
   const auto fused = jit::fuse(folded.graph, channels_last(request.example, type));
   const bool one_shape = jit::drop_guards(fused);
-  return channels_last_plan(folded, fused, type, one_shape ? request.example : std::vector<c10::IValue>());
+  return channels_last_plan(folded, fused, {type, type}, one_shape ? request.example : std::vector<c10::IValue>());
 }
 
 }  // namespace

@@ -12,7 +12,7 @@ std::unique_ptr<Plan> make(const Module& module, const PlanRequest& request, c10
   const c10::InferenceMode guard;
   Folded folded = folded_copy(module, request, type);
   if (jit::pack(folded.graph, std::move(folded.shapes)) == 0) return nullptr;
-  return channels_last_plan(folded, folded.graph, type);
+  return channels_last_plan(folded, folded.graph, {type, type});
 }
 
 }  // namespace

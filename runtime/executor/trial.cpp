@@ -68,12 +68,22 @@ double processor_seconds() {
 double tolerance(Precision precision) {
   // Folding and fusing reorder sums. bfloat16 has 8 binary digits; published networks lose 0.5 to 2 % of the range.
   if (precision == Precision::bf16) return 0.05;
+  // Bytes have fewer, and their ranges are those of photos, not of a made-up batch: this only tells wrong kernels.
+  if (precision == Precision::int8) return 0.5;
   return precision == Precision::automatic ? 0.005 : 1e-4;
 }
 
 bool has_bf16() {
 #ifdef __x86_64__
   return __builtin_cpu_supports("avx512bf16") != 0;
+#else
+  return false;
+#endif
+}
+
+bool has_int8() {
+#ifdef __x86_64__
+  return __builtin_cpu_supports("avx512vnni") != 0;
 #else
   return false;
 #endif
@@ -218,13 +228,16 @@ void tell_gain(Trial trial, const Plan& used) {
     const double now = seconds_of(used, trial);
     if (!comparison.measure_reference()) return;
     Comparison::Result best;
+    const char* precision = "fp32";
     for (const PlanKind* kind : trial.kinds) {
       Comparison::Result result = comparison.measure(*kind);
-      if (result.plan && result.seconds < best.seconds) best = std::move(result);
+      if (!result.plan || result.seconds >= best.seconds) continue;
+      best = std::move(result);
+      precision = kind->precision == Precision::bf16 ? "bf16" : "fp32";
     }
     if (!best.plan || best.seconds > 0.8 * now) return;
     comparison.say(LogLevel::warning, "--precision auto would take " + shown(best.seconds / now, "%.2f") +
-                                          " of the model's time here (bf16; its numbers differ by " +
+                                          " of the model's time here (" + precision + "; its numbers differ by " +
                                           shown(100 * best.apart, "%.1g") + " % of their range)");
   } catch (const std::exception&) {
     return;  // a hint is worth no failure

@@ -50,6 +50,8 @@ double tolerance(Precision precision);
 
 // Whether this processor multiplies bfloat16 numbers itself (AVX512_BF16; every processor with AMX has that too).
 bool has_bf16();
+// Whether it multiplies and adds bytes four at a time (AVX512_VNNI).
+bool has_int8();
 
 // The largest difference between the numbers of two results, as a share of the range of `expected`'s numbers; infinite
 // when the trees, shapes or types differ, or one has a NaN where the other has none.

@@ -26,7 +26,7 @@ constexpr std::size_t kManyImages = 32;
 // 2.9 ms, ResNet-50 35.0, 33.2, 34.1 and 35.9; in bf16 2.1, 1.9, 1.7 and 1.6, 17.9, 17.3, 16.9 and 17.1. Small batches
 // waste least on the padded tail and hold least memory.
 constexpr int kThroughputBatch = 2;
-constexpr int kThroughputBatchBf16 = 4;
+constexpr int kThroughputBatchFast = 4;
 constexpr int kLargestBatch = 4096;
 constexpr int kMostWorkers = 1024;
 constexpr double kLargestSlots = 8.0 * (1ULL << 30U);  // bytes of input tensors, all workers together
@@ -64,8 +64,7 @@ int choose_batch_size(const Model& model, const PredictOptions& options) {
   }
   if (options.batch_size > 0) return options.batch_size;
   if (options.expected_images < kManyImages) return 1;
-  const bool bf16 = options.precision == Precision::bf16 || options.precision == Precision::automatic;
-  return bf16 ? kThroughputBatchBf16 : kThroughputBatch;
+  return options.precision == Precision::fp32 ? kThroughputBatch : kThroughputBatchFast;
 }
 
 // A fixed input size that preprocessing does not make would fail every image.

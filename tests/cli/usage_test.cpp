@@ -17,7 +17,7 @@ TEST_F(UsageTest, HelpAndVersion) {
     for (const char* command : {"predict", "benchmark", "inspect", "models", "devices"})
       EXPECT_THAT(help.out, HasSubstr(command));
   }
-  for (const char* command : {"predict", "benchmark", "inspect", "convert", "models", "devices"}) {
+  for (const char* command : {"predict", "benchmark", "calibrate", "inspect", "convert", "models", "devices"}) {
     const Finished help = run({command, "--help"});
     EXPECT_EQ(help.code, 0) << help.err;
     EXPECT_THAT(help.out, StartsWith(std::string("Usage: ptrun ") + command));

@@ -28,7 +28,8 @@ struct PredictOptions {
   // fp32: Python's numbers. bf16 calculates in bfloat16 (weights and activations; results differ by 0.5 to 2 % of their
   // range, with a warning and in fp32 where by more than 15 %; refused on CPUs without AVX512_BF16). automatic: for a
   // few hundred images or more, bf16 where the CPU has it and its numbers on a made-up batch lie within 5 % of fp32's
-  // range; else fp32.
+  // range; else fp32. int8 needs the ranges that ptrun/calibrate.h finds; refused without them and on CPUs without
+  // AVX512_VNNI.
   Precision precision = Precision::fp32;
   // Images a model call; 0: chosen from `expected_images` and the model, never from `workers`. A smaller batch is
   // padded, so that an image's numbers depend neither on the images beside it nor on the number of workers.

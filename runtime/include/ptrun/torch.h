@@ -18,8 +18,8 @@ namespace ptrun {
 // call any method, and its OpenMP thread count stays as it is.
 class PTRUN_API TensorRunner {
  public:
-  // Of `options` counts what says where and how to run: device, precision (but for bf16, which is for predictors),
-  // batch_size (0: 1), the limits of images, log. Throws what Predictor throws.
+  // Of `options` counts what says where and how to run: device, precision (but for bf16 and int8, which are for
+  // predictors), batch_size (0: 1), the limits of images, log. Throws what Predictor throws.
   explicit TensorRunner(const Model& model, const PredictOptions& options = {});
   ~TensorRunner();
   TensorRunner(const TensorRunner&) = delete;

@@ -7,11 +7,15 @@
 #include <thread>
 
 #include "executor/executor.h"
+#include "executor/folded.h"
 #include "executor/plan.h"
 #include "executor/trial.h"
+#include "loader/int8_ranges.h"
 
 namespace ptrun {
 namespace {
+
+const std::string kFloatBetween = "cpu_int8";
 
 // A model from the text of its graph; %wN are constants.
 Model parsed(const std::string& text, const std::vector<at::Tensor>& weights) {
@@ -284,10 +288,19 @@ const PlanKind& kind_named(const std::string& name) {
 std::vector<const PlanKind*> trial_kinds() {
   std::vector<const PlanKind*> kinds;
   for (const PlanKind& kind : plan_kinds()) {
-    const bool runs = kind.precision == Precision::fp32 || has_bf16();
+    const bool runs = kind.precision == Precision::int8 ? has_int8() && (has_bf16() || kind.name == kFloatBetween)
+                                                        : kind.precision == Precision::fp32 || has_bf16();
     if (kind.on_trial && kind.device == Device::Kind::cpu && runs) kinds.push_back(&kind);
   }
   return kinds;
+}
+
+// What calibration on this batch would find.
+std::shared_ptr<const Int8Ranges> ranges_of(const Model& model, const at::Tensor& batch) {
+  const auto& module = std::get<GraphModule>(model.impl().module);
+  jit::RangeObserver observer(fold_for(module, {batch}, true).graph);
+  observer.add({batch});
+  return std::make_shared<const Int8Ranges>(Int8Ranges{0, "minmax", 1, observer.extremes()});
 }
 
 TEST(TrialPlans, OddModelsGiveTheNumbersOfPlainOrAreDeclined) {
@@ -296,15 +309,18 @@ TEST(TrialPlans, OddModelsGiveTheNumbersOfPlainOrAreDeclined) {
     const at::Tensor batch = example_batch({2, 3, odd.height, odd.width});
     const auto plain = kind_named("plain").make(model.impl().module, {});
     const c10::IValue expected = plain->run({batch});
+    const auto ranges = ranges_of(model, batch);
     for (const PlanKind* kind : trial_kinds()) {
-      const auto plan = kind->make(model.impl().module, {Device{}, {batch}});
+      const auto plan = kind->make(model.impl().module, {Device{}, {batch}, false, nullptr, ranges});
       if (!plan) continue;
-      const double most = kind->precision == Precision::fp32 ? 1e-5 : tolerance(kind->precision);
+      const double most = kind->precision == Precision::fp32   ? 1e-5
+                          : kind->precision == Precision::int8 ? 0.06
+                                                               : tolerance(kind->precision);
       for (int run = 0; run < 3; ++run) {
         EXPECT_LT(difference(expected, plan->run({batch})), most) << odd.name << ", " << kind->name;
       }
       // Another shape is not what the plan was made for, and right all the same.
-      const auto any_batch = kind->make(model.impl().module, {Device{}, {batch}, true});
+      const auto any_batch = kind->make(model.impl().module, {Device{}, {batch}, true, nullptr, ranges});
       const at::Tensor larger = example_batch({5, 3, odd.height, odd.width});
       if (any_batch) {
         EXPECT_LT(difference(plain->run({larger}), any_batch->run({larger})), most) << odd.name;
@@ -313,8 +329,10 @@ TEST(TrialPlans, OddModelsGiveTheNumbersOfPlainOrAreDeclined) {
       const at::Tensor other = example_batch({3, 3, odd.height + 2, odd.width + 5});
       try {
         const c10::IValue found = plan->run({other});
+        // Bytes end where the values of the first batch did.
+        const double farther = kind->precision == Precision::int8 ? 0.2 : most;
         if (!odd.one_shape) {
-          EXPECT_LT(difference(plain->run({other}), found), most) << odd.name << ", " << kind->name;
+          EXPECT_LT(difference(plain->run({other}), found), farther) << odd.name << ", " << kind->name;
         }
       } catch (const std::exception& error) {
         EXPECT_THAT(error.what(), ::testing::HasSubstr("made for inputs of another shape")) << odd.name;
@@ -342,8 +360,8 @@ TEST(TrialPlans, OnePlanServesTwoThreadsWithTheSameBits) {
   const Model model = parsed(odd.text, odd.weights);
   const at::Tensor batch = example_batch({2, 3, 64, 64});
   for (const PlanKind* kind : trial_kinds()) {
-    const auto plan = kind->make(model.impl().module, {Device{}, {batch}});
-    ASSERT_NE(plan, nullptr);
+    const auto plan = kind->make(model.impl().module, {Device{}, {batch}, false, nullptr, ranges_of(model, batch)});
+    ASSERT_NE(plan, nullptr) << kind->name;
     const at::Tensor expected = plan->run({batch}).toTensor().clone();
     std::vector<int> wrong(2, 0);
     std::vector<std::thread> threads;

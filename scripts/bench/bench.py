@@ -92,8 +92,8 @@ class Context:
         (self.output / "results.json").write_text(json.dumps(self.results, indent=1), encoding="utf-8")
 
 
-def prepare(context):
-    """Files of the models, and the kernels that torch.compile keeps on disk."""
+def prepare(context, kernels):
+    """Files of the models, and with `kernels` those that torch.compile keeps on disk."""
     context.models.identity()
     for network in context.networks:
         context.say(f"preparing {network}")
@@ -103,7 +103,7 @@ def prepare(context):
         context.models.reference(network, context.files["small"][:CHECKED])
         if network == REAL:
             context.models.reference(network, context.files["small"])
-        if "compile" not in context.peers:
+        if not kernels or "compile" not in context.peers:
             continue
         peer = Peer("compile", context.models, context.log)
         try:
@@ -130,7 +130,7 @@ def main():
     checksum, files = images.sets(given.kept / "images")
     context = Context(given, checksum, files)
     context.sections = given.sections
-    prepare(context)
+    prepare(context, given.prepare)
     if given.prepare:
         return
     context.results["load_before"] = common.load()

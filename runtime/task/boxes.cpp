@@ -11,8 +11,6 @@
 namespace ptrun {
 namespace {
 
-// Boxes of different classes are moved apart by this many pixels, so that one suppression serves all classes.
-constexpr float kClassOffset = 7680.0F;
 constexpr std::size_t kMostCandidates = 30'000;  // suppression takes time in the square of them
 
 Box corners(const float* row, BoxForm form) {

@@ -26,6 +26,10 @@ namespace ptrun {
 
 enum class BoxForm { cells, anchors, best };
 
+// Boxes of different classes are moved apart by this many pixels, so that one suppression serves all classes; the
+// rounding of the moved places is ultralytics', too.
+inline constexpr float kClassOffset = 7680.0F;
+
 // One row above the confidence. Points into its BoxRows.
 struct Candidate {
   const float* row = nullptr;    // four numbers of its box

@@ -24,8 +24,9 @@ Normal normal_of(const Candidate& candidate) {
   const float high = candidate.row[3] * candidate.row[3] / 12.0F;
   const float cosine = std::cos(candidate.extra[0]);
   const float sine = std::sin(candidate.extra[0]);
-  return {candidate.row[0],
-          candidate.row[1],
+  const float offset = static_cast<float>(candidate.index) * kClassOffset;
+  return {candidate.row[0] + offset,
+          candidate.row[1] + offset,
           wide * cosine * cosine + high * sine * sine,
           wide * sine * sine + high * cosine * cosine,
           (wide - high) * cosine * sine,

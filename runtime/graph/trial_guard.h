@@ -7,7 +7,7 @@
 namespace ptrun::jit {
 
 struct TrialLimits {
-  std::uint64_t bytes = 64ULL << 20U;  // of the tensors that live at one time
+  std::uint64_t bytes = 48ULL << 20U;  // of the tensors that live at one time
   double seconds = 60.0;               // of the calling thread's processor time
 };
 

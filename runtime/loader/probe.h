@@ -22,7 +22,7 @@ struct ProbeResult {
 
 // Runs `module` on an image [1, channels, height, width] of the size asked for (0: none was, 224 and other sizes that
 // networks are made for, and where a linear layer says how many numbers it wants, the square image that gives as many).
-// A run that takes more than 64 MiB is broken off and repeated with a small image, and with 1 GiB only where the layers
+// A run that takes more than 48 MiB is broken off and repeated with a small image, and with 1 GiB only where the layers
 // do not fit a small one; any run ends after a minute of processor time. Never throws for a graph that fails.
 ProbeResult probe_graph(const GraphModule& module, std::int64_t channels, int height = 0, int width = 0);
 

@@ -174,8 +174,8 @@ std::string upsampling(int count, double factor, const ModuleText* first = nullp
 }
 
 TEST_F(PickledModuleTest, LayersThatGrowWithoutEnd) {
-  expect(upsampling(40, 2.0), ErrorCode::limit_exceeded, "take more than 64.0 MiB for one image of 32 x 32 pixels");
-  expect(upsampling(3, 64.0), ErrorCode::limit_exceeded, "take more than 64.0 MiB");
+  expect(upsampling(40, 2.0), ErrorCode::limit_exceeded, "take more than 48.0 MiB for one image of 32 x 32 pixels");
+  expect(upsampling(3, 64.0), ErrorCode::limit_exceeded, "take more than 48.0 MiB");
   // Layers that fit one size alone, so that no smaller image tells: 1 GiB is the end.
   const ModuleText narrow = linear();
   expect(upsampling(40, 4.0, &narrow), ErrorCode::bad_model, "do not fit together");

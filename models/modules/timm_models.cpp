@@ -11,6 +11,8 @@ namespace {
 
 using Sizes = std::vector<std::int64_t>;
 
+constexpr std::int64_t kMaxSide = 16'384;  // pixels
+
 // ---- what the file says about preprocessing: timm/data/config.py, resolve_data_config
 
 std::optional<std::array<double, 3>> colours(const PickledValue& value) {
@@ -29,7 +31,6 @@ void take_preprocessing(ModuleWriter& w, const PickledModule& m) {
   PickledValue cfg = m.attribute("pretrained_cfg");
   if (!cfg.given()) cfg = m.attribute("default_cfg");
   if (!cfg.given()) return;
-  constexpr std::int64_t kMaxSide = 16'384;
   PresetLayer& preset = w.facts().file_preset;
   preset.source = "pretrained_cfg inside the file";
   preset.mean = colours(cfg.attribute("mean"));

@@ -101,6 +101,7 @@ TEST_F(CalibrateTest, WhatCannotBeCalibratedSaysWhy) {
   expect_refused(calibrate({kPhotos + "/cat.jpg"}), 2, "1 were given, expected at least 2");
   expect_refused(calibrate({}), 2, "no image was given; usage: ptrun calibrate");
   expect_refused(calibrate({kPhotos, "--ranges", "minmix"}), 2, "did you mean minmax?");
+  fs::create_directories(root_ / "in");
   write("in/a.jpg", "");
   write("in/b.jpg", "");
   const Finished none = calibrate({path("in")});

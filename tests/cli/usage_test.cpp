@@ -46,7 +46,7 @@ TEST_F(UsageTest, SlipsGetTheNearestMatch) {
 }
 
 TEST_F(UsageTest, OptionsThatAreNotBuiltAreNotOffered) {
-  for (const char* option : {"--resume", "--shard", "--fast-decode"}) {
+  for (const char* option : {"--resume", "--shard"}) {
     expect_refused(predict({kPhotos, option}), 2, "no such option");
   }
   expect_refused(predict({kPhotos, "--precision", "fp16"}), 2, "expected one of fp32, auto, bf16");

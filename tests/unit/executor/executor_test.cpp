@@ -233,9 +233,9 @@ def forward(self, x: Tensor) -> Tensor:
 TEST(PlanKinds, NamesAreDistinctAndTheCpuRunsEveryForm) {
   std::vector<std::string> names;
   for (const PlanKind& kind : plan_kinds()) names.emplace_back(kind.name);
-  EXPECT_THAT(names,
-              ::testing::ElementsAre("cpu_fused", "cpu_onednn", "cpu_packed", "cpu_fused_bf16", "cpu_onednn_bf16",
-                                     "cpu_packed_bf16", "cpu_mixed", "plain", "script", "native", "cuda_eager"));
+  EXPECT_THAT(names, ::testing::ElementsAre("cpu_fused", "cpu_onednn", "cpu_packed", "cpu_fused_bf16",
+                                            "cpu_onednn_bf16", "cpu_packed_bf16", "cpu_mixed", "cpu_int8_bf16",
+                                            "cpu_int8", "plain", "script", "native", "cuda_eager"));
 }
 
 Model parsed(const std::string& text) {

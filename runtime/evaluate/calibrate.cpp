@@ -177,7 +177,8 @@ class Calibration {
     }
     if (summary_.compared < kFewCompared) {
       say(LogLevel::warning, "int8 was compared with fp32 on " + std::to_string(summary_.compared) +
-                                 " images only; more photos say more about accuracy");
+                                 (summary_.compared == 1 ? " image" : " images") +
+                                 " only; more photos say more about accuracy");
     }
   }
 

@@ -238,17 +238,23 @@ struct Executor::Impl {
     }
   }
 
-  // What fp32 could gain by bf16, and int8 by what needs no ranges.
+  // What fp32 and int8 could gain by --precision auto: of each precision that it would try, the first kind, held to
+  // what it holds them to.
   void compare_others(const ExecutorOptions& options) const {
     const bool fp32 = options.precision == Precision::fp32;
-    if (!options.log || (!fp32 && options.precision != Precision::int8) || (fp32 && !has_bf16())) return;
+    if (!options.log || (!fp32 && options.precision != Precision::int8)) return;
     ExecutorOptions other = options;
-    other.precision = fp32 ? Precision::bf16 : Precision::automatic;
-    std::vector<const PlanKind*> kinds = kinds_on_trial(model, other, !fp32);
+    other.precision = Precision::automatic;
+    std::vector<const PlanKind*> kinds;
+    for (const PlanKind* next : kinds_on_trial(model, other, true)) {
+      const bool known = std::any_of(kinds.begin(), kinds.end(),
+                                     [&](const PlanKind* one) { return one->precision == next->precision; });
+      if (!known && !(fp32 && next->precision == Precision::fp32)) kinds.push_back(next);
+    }
     if (kinds.empty()) return;
-    kinds.erase(kinds.begin() + 1, kinds.end());
     try {
       Trial others = trial_of(other, std::move(kinds));
+      others.agreement = kAgreement;
       const Winner& chosen = winner.get();
       tell_gain(std::move(others), chosen.plan ? *chosen.plan : *plan);
     } catch (const std::exception&) {

@@ -228,16 +228,16 @@ void tell_gain(Trial trial, const Plan& used) {
     const double now = seconds_of(used, trial);
     if (!comparison.measure_reference()) return;
     Comparison::Result best;
-    const char* precision = "fp32";
+    const char* name = "";
     for (const PlanKind* kind : trial.kinds) {
       Comparison::Result result = comparison.measure(*kind);
       if (!result.plan || result.seconds >= best.seconds) continue;
       best = std::move(result);
-      precision = kind->precision == Precision::bf16 ? "bf16" : "fp32";
+      name = kind->name;
     }
     if (!best.plan || best.seconds > 0.8 * now) return;
     comparison.say(LogLevel::warning, "--precision auto would take " + shown(best.seconds / now, "%.2f") +
-                                          " of the model's time here (" + precision + "; its numbers differ by " +
+                                          " of the model's time here (" + name + "; its numbers differ by " +
                                           shown(100 * best.apart, "%.1g") + " % of their range)");
   } catch (const std::exception&) {
     return;  // a hint is worth no failure

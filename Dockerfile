@@ -14,14 +14,14 @@ ARG PACKAGES=build
 FROM ${BASE} AS packages-build
 ARG CMAKE_OPTIONS=
 COPY . /src
-RUN --mount=type=cache,target=/root/.cache,sharing=locked \
-    HOME=/root /src/scripts/container/packages.sh /packages ${CMAKE_OPTIONS} && rm -rf /src
+RUN --mount=type=cache,target=/cache,sharing=locked \
+    HOME=/cache /src/scripts/container/packages.sh /packages ${CMAKE_OPTIONS} && rm -rf /src
 
 FROM ${BASE} AS cuda-packages-build
 ARG CMAKE_OPTIONS=
 COPY . /src
-RUN --mount=type=cache,target=/root/.cache,sharing=locked \
-    HOME=/root /src/scripts/container/packages.sh --cuda /packages ${CMAKE_OPTIONS} && rm -rf /src
+RUN --mount=type=cache,target=/cache,sharing=locked \
+    HOME=/cache /src/scripts/container/packages.sh --cuda /packages ${CMAKE_OPTIONS} && rm -rf /src
 
 FROM ${BASE} AS packages-context
 COPY packages/*.deb /packages/

@@ -8,12 +8,14 @@
 
 #include "support/made_model.h"
 #include "task/task.h"
+#include "unit/task/one_image.h"
 
 namespace ptrun {
 namespace {
 
 using nlohmann::json;
 using test::error_of;
+using test::one_image;
 using ::testing::HasSubstr;
 
 Model detector(const std::string& form, std::vector<std::string> labels = {"cat", "raccoon", "rocket"}) {
@@ -24,19 +26,6 @@ Model detector(const std::string& form, std::vector<std::string> labels = {"cat"
   impl->labels.names = std::move(labels);
   impl->signature.output.spec.name = form;
   return Model(impl);
-}
-
-// A photo of 451 x 300 in the middle of 640 x 640.
-std::vector<Outcome> one_image() {
-  std::vector<Outcome> outcomes(1);
-  Geometry& geometry = outcomes[0].prediction.emplace().geometry;
-  geometry.original_width = 451;
-  geometry.original_height = 300;
-  geometry.input_width = geometry.input_height = 640;
-  geometry.scale_x = 640.0 / 451;
-  geometry.scale_y = 426.0 / 300;
-  geometry.offset_y = 107;
-  return outcomes;
 }
 
 json golden() {

@@ -11,12 +11,14 @@
 #include "support/made_model.h"
 #include "task/masks.h"
 #include "task/task.h"
+#include "unit/task/one_image.h"
 
 namespace ptrun {
 namespace {
 
 using nlohmann::json;
 using test::error_of;
+using test::one_image;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using testing::named_values;
@@ -40,19 +42,6 @@ std::shared_ptr<Model::Impl> detector(Task task, const std::string& form) {
   impl->labels.names = {"cat", "raccoon", "rocket"};
   impl->signature.output.spec.name = form;
   return impl;
-}
-
-// A photo of 451 x 300 in the middle of 640 x 640.
-std::vector<Outcome> one_image() {
-  std::vector<Outcome> outcomes(1);
-  Geometry& geometry = outcomes[0].prediction.emplace().geometry;
-  geometry.original_width = 451;
-  geometry.original_height = 300;
-  geometry.input_width = geometry.input_height = 640;
-  geometry.scale_x = 640.0 / 451;
-  geometry.scale_y = 426.0 / 300;
-  geometry.offset_y = 107;
-  return outcomes;
 }
 
 std::vector<Detection> read_one(const std::shared_ptr<Model::Impl>& model, const c10::IValue& output,

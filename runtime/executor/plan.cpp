@@ -1,7 +1,6 @@
 #include "executor/plan.h"
 
 #include "executor/cuda_module.h"
-#include "executor/plan_fused.h"
 
 namespace ptrun {
 

@@ -52,6 +52,8 @@ bool accepts_graph(const Module& module);
 std::unique_ptr<Plan> make_plain_plan(const Module& module, const PlanRequest& request);
 std::unique_ptr<Plan> make_fused_plan(const Module& module, const PlanRequest& request);
 std::unique_ptr<Plan> make_fused_bf16_plan(const Module& module, const PlanRequest& request);
+// Of --precision auto alone; null where the processor multiplies 16-bit integers no faster than floats.
+std::unique_ptr<Plan> make_mixed_plan(const Module& module, const PlanRequest& request);
 std::unique_ptr<Plan> make_onednn_plan(const Module& module, const PlanRequest& request);
 std::unique_ptr<Plan> make_onednn_bf16_plan(const Module& module, const PlanRequest& request);
 std::unique_ptr<Plan> make_packed_plan(const Module& module, const PlanRequest& request);

@@ -1,7 +1,5 @@
 // "cpu_fused": the folded graph with its 1x1 and depthwise convolutions and linear layers as our own operators, its
 // other convolutions as oneDNN operators with packed weights. "cpu_mixed": float32, but products of 16-bit integers.
-#include "executor/plan_fused.h"
-
 #include <ATen/core/ivalue.h>
 #include <c10/core/InferenceMode.h>
 

@@ -8,7 +8,6 @@ import concurrent.futures
 import json
 import os
 import pathlib
-import queue
 import sys
 import time
 import traceback
@@ -186,15 +185,19 @@ class OpenVino:
         return self.served
 
     def rows(self, files, workers):
-        done = queue.SimpleQueue()
+        done, wanted = {}, 0  # streams end out of order
         requests = self.openvino.AsyncInferQueue(self._serving())
-        requests.set_callback(lambda request, _: done.put(request.get_output_tensor().data.argmax(1).tolist()))
+
+        def keep(request, number):
+            done[number] = request.get_output_tensor().data.argmax(1).tolist()
+        requests.set_callback(keep)
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
             try:
-                for images in batches_of(self.decode, files, pool):
-                    requests.start_async(images)
-                    while not done.empty():
-                        yield done.get()
+                for number, images in enumerate(batches_of(self.decode, files, pool)):
+                    requests.start_async(images, number)
+                    while wanted in done:
+                        yield done.pop(wanted)
+                        wanted += 1
             finally:
                 requests.wait_all()
 

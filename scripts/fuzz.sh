@@ -31,7 +31,7 @@ fuzz() {
   local corpora=("${work}/corpus/$1" "${PTRUN_ROOT}/tests/fuzz/found")
   if [[ -d "${work}/seeds/$1" ]]; then
     corpora+=("${work}/seeds/$1")
-  elif [[ "$1" == image ]]; then
+  elif [[ "$1" == image || "$1" == jpeg ]]; then
     corpora+=("${PTRUN_ROOT}/tests/data/derived")
   else
     corpora+=("${PTRUN_ROOT}/tests/data/archives")

@@ -106,6 +106,7 @@ void decode(std::string_view bytes, const std::string& subject, const DecodeOpti
     out.exif_orientation = 1;
     out.reduced = 1;
     out.streamed = false;
+    out.baseline = false;
     if (codec == table.end()) fail_unknown(bytes);
     codec->decode(bytes, options, out);
     if (options.exif == ExifRule::apply || codec->always_upright) turn_upright(out.exif_orientation, out);

@@ -13,6 +13,9 @@
 
 namespace ptrun::image {
 
+struct JpegKernel;                     // jpeg_baseline/kernel.h
+const JpegKernel* best_jpeg_kernel();  // the fastest for this processor; null where libjpeg is
+
 // What a codec keeps from image to image.
 struct CodecState {
   virtual ~CodecState() = default;
@@ -40,6 +43,7 @@ struct Pixels {
   int full_width = 0;        // of the whole picture, upright as this one; meaningful where it is reduced
   int full_height = 0;
   bool streamed = false;              // DecodeOptions::sink has the picture, `data` has not
+  bool baseline = false;              // a JPEG that jpeg_baseline/ decoded, not libjpeg; the bytes are the same
   std::vector<std::uint8_t> scratch;  // the codecs' work space, contents unspecified
   KeptState codec;
 };
@@ -64,7 +68,8 @@ struct Region {
 class RowSink {
  public:
   virtual ~RowSink() = default;
-  // Before the first row of a picture of `width` x `height` pixels. False: it is wanted in Pixels::data.
+  // Before the first row of a picture of `width` x `height` pixels. False: it is wanted in Pixels::data. Comes again
+  // where the rows so far were not right, and all of them follow once more.
   virtual bool begin(int width, int height) = 0;
   // The pixels [left, left + width) of the rows [first, first + count), which are `stride` bytes apart: in order, at
   // least those of DecodeOptions::region.
@@ -81,6 +86,8 @@ struct DecodeOptions {
   std::function<int(int width, int height)> reduction;
   // Gets the rows where the codec makes them upright and in order (JPEG). Must outlive the call.
   RowSink* sink = nullptr;
+  // The loops that decode the common kind of JPEG; null: libjpeg decodes all of them, to the same bytes.
+  const JpegKernel* jpeg_kernel = best_jpeg_kernel();
   ExifRule exif = ExifRule::apply;
   ColorRule color = ColorRule::rgb;
 };

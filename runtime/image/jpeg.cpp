@@ -1,6 +1,7 @@
 // JPEG by libjpeg-turbo with the settings of Pillow's JpegImagePlugin and JpegDecode.c: defaults of the library,
 // JCS_RGB (CMYK: inverted, as Adobe writes it), a source that suspends at the end of the bytes instead of inventing
-// an end marker, so that a truncated file is an error.
+// an end marker, so that a truncated file is an error. The common kind goes through jpeg_baseline/ first, which gives
+// the same bytes or leaves the file.
 #include <algorithm>
 #include <array>
 #include <memory>
@@ -9,12 +10,20 @@
 #include <utility>
 
 #include "image/codec.h"
+#include "image/jpeg_baseline/baseline.h"
 #include "image/jpeg_reader.h"
 #include "image/orientation.h"
+#include "image/row_writer.h"
 #include "ptrun/error.h"
 
 namespace ptrun::image {
 namespace {
+
+struct JpegState : CodecState {
+  JpegReader reader;
+  BaselineDecoder baseline;
+  RowWriter writer;
+};
 
 // Scans that follow the first one: a walk over the markers, which cost nothing to decode.
 int count_scans(std::string_view rest, int limit) {
@@ -90,6 +99,21 @@ int reduction_of(const jpeg_decompress_struct& info, const DecodeOptions& option
   return orientation > 4 ? options.reduction(height, width) : options.reduction(width, height);
 }
 
+// What the caller reads of an upright picture, where leaving out the rest changes neither a pixel nor an error: one
+// scan, no turn, and an end marker, before which libjpeg never runs out of bytes. Otherwise all of it.
+Region needed_part(JpegReader& reader, const DecodeOptions& options, bool turned, int width, int height) {
+  const Region whole = {0, 0, width, height};
+  if (!options.region || turned || reader.info().num_components == 4 || reader.multiple_scans()) return whole;
+  if (reader.rest().rfind("\xFF\xD9") == std::string_view::npos) return whole;
+  const Region wanted = options.region(width, height);
+  Region part;
+  part.left = std::clamp(wanted.left, 0, width);
+  part.top = std::clamp(wanted.top, 0, height);
+  part.width = std::clamp(wanted.width, 0, width - part.left);
+  part.height = std::clamp(wanted.height, 0, height - part.top);
+  return part.width > 0 && part.height > 0 ? part : whole;
+}
+
 // Rows up to `end`, which hold the columns [left, left + width).
 struct Part {
   unsigned left = 0;
@@ -97,41 +121,49 @@ struct Part {
   unsigned end = 0;
 };
 
-// Leaves out what the caller does not read, where that changes neither a pixel nor an error: one scan, no turn, and an
-// end marker, before which libjpeg never runs out of bytes.
-Part start_part(JpegReader& reader, const DecodeOptions& options, bool turned) {
+// Lets libjpeg leave out what lies around `region`.
+Part start_part(JpegReader& reader, const Region& region) {
   using Result = JpegReader::Result;
   const jpeg_decompress_struct& info = reader.info();
-  const Part whole = {0, info.output_width, info.output_height};
-  if (!options.region || turned || info.num_components == 4 || reader.multiple_scans()) return whole;
-  if (reader.rest().rfind("\xFF\xD9") == std::string_view::npos) return whole;
-  const Region region = options.region(static_cast<int>(info.output_width), static_cast<int>(info.output_height));
-  if (region.width <= 0 || region.height <= 0) return whole;
+  const auto end = static_cast<unsigned>(region.top + region.height);
+  // Of a reduced picture only the rows behind the last one are left out: the others are made with their neighbours.
+  if (info.output_height != info.image_height) return {0, info.output_width, end};
   // The outermost column and row are made without a neighbour, so there is one block of the coarsest channel more.
   const auto margin_x = static_cast<unsigned>(info.max_h_samp_factor * DCTSIZE);
   const auto margin_y = static_cast<unsigned>(info.max_v_samp_factor * DCTSIZE);
-  const auto before = [](int at, unsigned margin) {
-    return at > 0 ? std::max(static_cast<unsigned>(at), margin) - margin : 0;
-  };
-  const auto after = [](int at, unsigned margin, unsigned size) {
-    return std::min(static_cast<unsigned>(std::max(at, 0)) + margin, size);
-  };
+  const auto before = [](int at, unsigned margin) { return std::max(static_cast<unsigned>(at), margin) - margin; };
   unsigned left = before(region.left, margin_x);
-  unsigned width = after(region.left + region.width, margin_x, info.output_width) - left;
-  const unsigned top = before(region.top, margin_y) / margin_y * margin_y;
-  const unsigned end = after(region.top + region.height, 0, info.output_height);
-  // Of a reduced picture only the rows behind the last one are left out: the others are made with their neighbours.
-  if (info.output_height != info.image_height) return {0, info.output_width, end};
+  unsigned width = std::min(static_cast<unsigned>(region.left + region.width) + margin_x, info.output_width) - left;
   if (width + margin_x < info.output_width) {
     if (const Result result = reader.crop_columns(left, width); result != Result::done) fail_at(reader, result);
   } else {
     left = 0;
     width = info.output_width;
   }
-  if (top > 0) {
+  if (const unsigned top = before(region.top, margin_y) / margin_y * margin_y; top > 0) {
     if (const Result result = reader.skip_rows(top); result != Result::done) fail_at(reader, result);
   }
   return {left, width, end};
+}
+
+void read_rows(JpegReader& reader, const Region& region, RowWriter& writer, Pixels& out) {
+  const jpeg_decompress_struct& info = reader.info();
+  const bool cmyk = info.num_components == 4;
+  const Part part = start_part(reader, region);
+  writer.begin(info.output_scanline, part.end, part.left, part.width);
+  if (cmyk) out.scratch.resize(std::size_t{info.output_width} * 4);
+  while (info.output_scanline < part.end) {
+    const std::size_t first = info.output_scanline;
+    // Of a strip as high as there are pointers; libjpeg makes one or two of its rows at a time.
+    std::array<std::uint8_t*, RowWriter::kStrip> rows{};
+    const auto count = static_cast<unsigned>(
+        cmyk ? 1 : std::min<std::size_t>(writer.room(first), std::size_t{info.output_height} - first));
+    for (std::size_t i = 0; i < count; ++i) rows.at(i) = cmyk ? out.scratch.data() : writer.row(first + i);
+    if (const auto result = reader.read_rows(rows.data(), count); result != JpegReader::Result::done)
+      fail_at(reader, result);
+    if (cmyk) cmyk_to_rgb(out.scratch.data(), info.output_width, true, writer.row(first));
+    writer.made(info.output_scanline);
+  }
 }
 
 }  // namespace
@@ -140,13 +172,13 @@ bool is_jpeg(std::string_view bytes) { return bytes.substr(0, 3) == "\xFF\xD8\xF
 
 void decode_jpeg(std::string_view bytes, const DecodeOptions& options, Pixels& out) {
   using Result = JpegReader::Result;
-  auto* kept = dynamic_cast<JpegReader*>(out.codec.state.get());
+  auto* kept = dynamic_cast<JpegState*>(out.codec.state.get());
   if (kept == nullptr) {
-    auto made = std::make_unique<JpegReader>();
+    auto made = std::make_unique<JpegState>();
     kept = made.get();
     out.codec.state = std::move(made);
   }
-  JpegReader& reader = *kept;
+  JpegReader& reader = kept->reader;
   if (const Result result = reader.read_header(bytes); result != Result::done) fail_at(reader, result);
 
   const jpeg_decompress_struct& info = reader.info();
@@ -163,47 +195,22 @@ void decode_jpeg(std::string_view bytes, const DecodeOptions& options, Pixels& o
   out.full_width = static_cast<int>(info.image_width);
   out.full_height = static_cast<int>(info.image_height);
   if (turned && out.exif_orientation > 4) std::swap(out.full_width, out.full_height);
+
+  RowSink* const sink = turned || cmyk ? nullptr : options.sink;
+  if (options.jpeg_kernel != nullptr && out.reduced == 1 && !reader.multiple_scans() &&
+      kept->baseline.prepare(info, reader.rest(), *options.jpeg_kernel)) {
+    const auto width = static_cast<int>(info.image_width);
+    const auto height = static_cast<int>(info.image_height);
+    kept->writer.open(width, height, sink, options.limits, out);
+    out.baseline = kept->baseline.decode(needed_part(reader, options, turned, width, height), kept->writer);
+    if (out.baseline) return;
+  }
   if (const Result result = reader.start(options.limits.jpeg_scans, out.reduced); result != Result::done)
     fail_at(reader, result);
-
-  const std::size_t stride = std::size_t{info.output_width} * 3;
-  std::array<std::uint8_t*, 16> rows{};
-  std::uint8_t* rgb = nullptr;
   const auto width = static_cast<int>(info.output_width);
   const auto height = static_cast<int>(info.output_height);
-  out.streamed = options.sink != nullptr && !turned && !cmyk && options.sink->begin(width, height);
-  if (out.streamed) {
-    out.width = width;
-    out.height = height;
-    out.scratch.resize(rows.size() * stride);
-  } else {
-    rgb = prepare(out, info.output_width, info.output_height, options.limits);
-    if (cmyk) out.scratch.resize(std::size_t{info.output_width} * 4);
-  }
-
-  const Part part = start_part(reader, options, turned);
-  std::size_t handed = info.output_scanline;  // rows that the sink has, or has no use for
-  while (info.output_scanline < part.end) {
-    const std::size_t first = info.output_scanline;
-    // Of a strip as high as there are pointers; libjpeg makes one or two of its rows at a time.
-    const std::size_t place = out.streamed ? first - handed : 0;
-    const auto count = static_cast<unsigned>(
-        cmyk ? 1 : std::min<std::size_t>(rows.size() - place, std::size_t{info.output_height} - first));
-    for (std::size_t i = 0; i < count; ++i) {
-      if (out.streamed)
-        rows.at(i) = out.scratch.data() + (place + i) * stride;
-      else
-        rows.at(i) = cmyk ? out.scratch.data() : rgb + (first + i) * stride + std::size_t{part.left} * 3;
-    }
-    if (const Result result = reader.read_rows(rows.data(), count); result != Result::done) fail_at(reader, result);
-    if (cmyk) cmyk_to_rgb(out.scratch.data(), info.output_width, true, rgb + first * stride);
-    // The caches hold the resizer's weights or the decoder's tables, so they take turns by strips.
-    const bool full = info.output_scanline - handed == rows.size() || info.output_scanline >= part.end;
-    if (!out.streamed || !full) continue;
-    options.sink->rows(static_cast<int>(handed), static_cast<int>(info.output_scanline - handed),
-                       static_cast<int>(part.left), static_cast<int>(part.width), out.scratch.data(), stride);
-    handed = info.output_scanline;
-  }
+  kept->writer.open(width, height, sink, options.limits, out);
+  read_rows(reader, needed_part(reader, options, turned, width, height), kept->writer, out);
 }
 
 }  // namespace ptrun::image

@@ -14,8 +14,6 @@
 // jpeglib.h needs size_t and FILE before it.
 #include <jpeglib.h>
 
-#include "image/image.h"
-
 namespace ptrun::image {
 
 // Memory that is given back all at once and kept for the next image.
@@ -41,10 +39,10 @@ class JpegMemory {
 
 // One decompression after the other. libjpeg reports errors by calling error_exit, which must not return: it jumps back
 // into the method of this class that called the library. No object with a destructor lives between the two.
-class JpegReader : public CodecState {
+class JpegReader {
  public:
   JpegReader();
-  ~JpegReader() override;
+  ~JpegReader();
   JpegReader(const JpegReader&) = delete;
   JpegReader& operator=(const JpegReader&) = delete;
 

@@ -1,0 +1,41 @@
+// Huffman tables of a baseline JPEG, in the form that the scan decoder reads.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+namespace ptrun::image {
+
+// What one code says, as shift counts that need no masking but that of a 64-bit shift:
+// bits 0..7 the code and the value's bits behind it, 8..15 the code alone, 16..23 63 - the value's bits,
+// 24..31 how far the position in the block moves on.
+using HuffmanEntry = std::uint32_t;
+constexpr unsigned kEndOfBlock = 128;  // position + this: the block ends
+constexpr unsigned kNoCode = 192;      // position + this: no such code, or one that baseline data does not have
+
+struct HuffmanTable {
+  static constexpr unsigned kBits = 10;  // a look-up; longer codes are searched
+
+  // Makes the table of `counts` codes for each length 1..16 and their `symbols`, or keeps the one there is when it is
+  // the same. False where libjpeg refuses it.
+  bool make(const std::uint8_t (&counts)[17], const std::uint8_t (&symbols)[256], bool is_dc);
+
+  HuffmanEntry find(std::uint64_t buffer) const {
+    const HuffmanEntry entry = lookup[buffer >> (64U - kBits)];
+    return entry != 0 ? entry : find_long(buffer);
+  }
+
+ private:
+  HuffmanEntry find_long(std::uint64_t buffer) const;
+
+  std::array<HuffmanEntry, 1U << kBits> lookup{};  // 0: longer
+  std::array<std::uint32_t, 17> limits{};          // one past the last code of a length, as the first of 16 bits
+  std::array<std::int32_t, 17> offsets{};          // code of a length + this: its symbol's index
+  std::array<std::uint8_t, 17> counts_{};
+  std::array<std::uint8_t, 256> symbols_{};
+  bool is_dc_ = false;
+  bool made_ = false;
+};
+
+}  // namespace ptrun::image

@@ -127,7 +127,7 @@ PTRUN_INLINE std::int32_t value_of(const ScanBits& bits, HuffmanEntry entry) {
 
 PTRUN_INLINE void consume(ScanBits& bits, HuffmanEntry entry) {
   bits.buffer <<= entry & 63U;
-  bits.count -= entry & 63U;
+  bits.count -= static_cast<unsigned>(entry & 63U);
 }
 
 // One block. `kStore` false: read only, for its DC. Gives the position of the last coefficient, or -1.
@@ -140,26 +140,41 @@ PTRUN_INLINE int decode_block(ScanBits& bits, const HuffmanTable& dc, const Huff
   HuffmanEntry entry = dc.find(bits.buffer);
   predicted += value_of(bits, entry);
   consume(bits, entry);
-  if (entry >> 24U != 0 || predicted < -kLargest || predicted >= kLargest) return -1;
+  if ((entry >> 24U & 255U) != 0 || predicted < -kLargest || predicted >= kLargest) return -1;
   if (kStore) to[0] = static_cast<std::int16_t>(predicted);
 
+  constexpr unsigned kEnd = kBlockSize - 1;
   unsigned at = 0;
+  unsigned first = 0;
+  std::uint64_t before = 0;
   const auto step = [&]() __attribute__((always_inline)) {
-    entry = ac.find(bits.buffer);
-    const std::int32_t value = kStore ? value_of(bits, entry) : 0;
+    before = bits.buffer;
+    entry = ac.find(before);
+    first = at + static_cast<unsigned>(entry >> 24U & 255U);
+    at += static_cast<unsigned>(entry >> 32U & 255U);
+    if (kStore) {
+      // Where there is no second code, the first one's value goes over it.
+      to[kPlaces[at]] = static_cast<std::int16_t>(entry >> 48U);
+      to[kPlaces[first]] = static_cast<std::int16_t>(value_of(bits, entry));
+    }
     consume(bits, entry);
-    at += entry >> 24U;
-    if (kStore) to[kPlaces[at]] = static_cast<std::int16_t>(value);
   };
   // 56 bits hold two of the longest AC codes with their values, or one and a DC code with its.
   step();
-  while (at < kBlockSize - 1) {
+  while (at < kEnd) {
     refill(bits);
     step();
-    if (at >= kBlockSize - 1) break;
+    if (at >= kEnd) break;
     step();
   }
-  if (at == kBlockSize - 1) return kBlockSize - 1;
+  if (first >= kEnd && at != first) {
+    // The block ends without saying so, and the second code is that of the next one.
+    const auto used = static_cast<unsigned>(entry >> 40U & 63U);
+    bits.count += static_cast<unsigned>(entry & 63U) - used;
+    bits.buffer = before << used;
+    at = first;
+  }
+  if (at == kEnd) return kEnd;
   return at >= kEndOfBlock && at < kEndOfBlock + kBlockSize ? static_cast<int>(at - kEndOfBlock) : -1;
 }
 

@@ -212,6 +212,33 @@ TEST(Rotated, EqualsUltralytics) {
   expect_rotated(read_one(model, rows, options), golden.at("rotated_0.2"));
 }
 
+// rotated_cells() of scripts/fixtures/make_ultralytics.py: 16 classes, scores 0.003 apart.
+at::Tensor rotated_cells() {
+  const at::Tensor u = named_values("rotated", {1, 21, 240}) / 4 + 0.5;
+  at::Tensor cells = at::cat(
+      {u.slice(1, 0, 2) * 640, u.slice(1, 2, 4) * 200 + 40, u.slice(1, 4, 20) / 4, u.slice(1, 20) * 3 - 0.75}, 1);
+  cells.slice(1, 0, 4).slice(2, 120).copy_(cells.slice(1, 0, 4).slice(2, 0, 120) + 3);
+  cells.slice(1, 20).slice(2, 120).copy_(cells.slice(1, 20).slice(2, 0, 120) + 0.125);
+  for (std::int64_t i = 0; i < 240; ++i) {
+    const std::int64_t index = (i % 120 * 7 + i / 120 * (i % 2)) % 16;
+    cells[0][4 + index][i] = 0.26 + 0.003 * static_cast<double>(i * 101 % 240);
+  }
+  return cells;
+}
+
+TEST(Rotated, OfManyClassesEqualUltralyticsInOrder) {
+  const auto model = detector(Task::detect, "cells");
+  model->rotated_boxes = true;
+  model->labels.names.clear();
+  for (int i = 0; i < 16; ++i) model->labels.names.push_back(std::to_string(i));
+  PredictOptions options;
+  options.max_detections = 240;
+  const json golden = read_numbers("objects.json").at("rotated_classes");
+  ASSERT_GT(golden.size(), 120U);  // neighbours of another class stay
+  ASSERT_LT(golden.size(), 240U);  // those of the same class do not
+  expect_rotated(read_one(model, rotated_cells(), options), golden);
+}
+
 TEST(Rotated, BestAreTakenAsTheyAre) {
   const auto model = detector(Task::detect, "best");
   model->rotated_boxes = true;

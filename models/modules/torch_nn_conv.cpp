@@ -1,4 +1,8 @@
 // torch/nn/modules/conv.py
+#include <algorithm>
+#include <string>
+#include <vector>
+
 #include "modules/modules.h"
 #include "modules/rule_tools.h"
 
@@ -6,6 +10,27 @@ namespace ptrun::models {
 namespace {
 
 constexpr std::int64_t kMost = 4096;  // stride, padding, dilation
+
+// What `padding_mode` meant in the version that saved `m`, told by the attribute that its forward reads. Before 1.5
+// only "circular" was followed, with the larger half of the padding in front, and none at all where the half behind is
+// 0; 1.5.0 exchanged height and width; 1.5.1 and later do what is written.
+void follow_version(const PickledModule& m, std::string& mode, std::vector<std::int64_t>& left,
+                    std::vector<std::int64_t>& right) {
+  if (mode == "zeros" || m.attribute("_reversed_padding_repeated_twice")) return;
+  if (m.attribute("_padding_repeated_twice")) {
+    std::reverse(left.begin(), left.end());
+    std::reverse(right.begin(), right.end());
+    return;
+  }
+  if (mode != "circular") {
+    mode = "zeros";
+    return;
+  }
+  for (std::size_t i = 0; i < left.size(); ++i) {
+    right[i] /= 2;
+    left[i] = right[i] == 0 ? 0 : left[i] - right[i];
+  }
+}
 
 // Zeros on both sides of each dimension, or what padding_mode says, beginning with the last dimension as F.pad does.
 struct Padding {
@@ -30,16 +55,16 @@ Padding read_padding(const PickledModule& m, std::size_t dims, const std::vector
   } else {
     left = right = bounded(m, "padding", dims, 0, kMost);
   }
-  const std::string mode = m.text("padding_mode", "zeros");
+  std::string mode = m.text("padding_mode", "zeros");
+  if (mode != "zeros" && mode != "reflect" && mode != "replicate" && mode != "circular") {
+    m.fail("has padding_mode '" + mode + "', expected zeros, reflect, replicate or circular");
+  }
+  follow_version(m, mode, left, right);
   if (mode == "zeros" && left == right) {
     padding.even = left;
     return padding;
   }
-  if (mode == "reflect" || mode == "replicate" || mode == "circular") {
-    padding.mode = mode;
-  } else if (mode != "zeros") {
-    m.fail("has padding_mode '" + mode + "', expected zeros, reflect, replicate or circular");
-  }
+  if (mode != "zeros") padding.mode = mode;
   for (std::size_t i = dims; i-- > 0;) {
     padding.in_front.push_back(left[i]);
     padding.in_front.push_back(right[i]);

@@ -6,7 +6,7 @@
   scripts/docs/formats.py LIBPTRUN --check    ends with 1 when docs/formats.md is another
 
 LIBPTRUN is build/lib/libptrun.so: the tool would open LibTorch for each file.
-Every file below tests/data/archives has to belong to a row, so that a new one cannot be left out.
+Every file below tests/data/archives and tests/data/versions has to belong to a row, so that a new one cannot be left out.
 """
 import ctypes
 import difflib
@@ -20,13 +20,14 @@ DATA = ROOT / "tests" / "data"
 PAGE = ROOT / "docs" / "formats.md"
 VERSIONS = ["1.0", "1.4", "1.5", "1.6", "1.13", "2.0", "2.1", "2.5", "2.6", "2.7", "2.8", "2.9", "2.11", "2.15"]
 ARCHIVES = "archives/*/"
+VERSION_FILES = "versions/*/"
 
 # Title, first and last version that could write it, files below tests/data.
 ROWS = [
     ("**Weights** (`torch.save(model.state_dict())`)", None, None, None),
     ("state_dict, file of before 1.6", None, None, ["ordered.pt<1.6", "dict.pt<1.6", "parameters.pt<1.6", "legacy.pt"]),
     ("state_dict, zip", "1.6", None, ["ordered.pt>1.6", "dict.pt>1.6", "parameters.pt>1.6", "no_crc.pt"]),
-    ("state_dict of a network that ptrun knows", "1.6", None, ["weights/tiny*.pth@2.15"]),
+    ("state_dict of a network that ptrun knows", None, None, ["versions/*/state_dict.pth", "weights/tiny*.pth@2.15"]),
     ("pickle protocols 3 to 5", None, None, ["protocol*.pt"]),
     ("all dtypes, views, sparse and nested tensors", None, None,
      ["dtypes.pt", "dtypes_untyped.pt", "views.pt", "legacy_views.pt", "layouts.pt"]),
@@ -40,10 +41,12 @@ ROWS = [
     ("Lightning", None, None, ["lightning.ckpt"]),
     ("**Whole modules** (`torch.save(model)`)", None, None, None),
     ("of classes that ptrun knows", None, None,
+     ["versions/*/module_*.pt"] +
      [f"modules/{name}.pt@2.15" for name in ("mlp", "conv_norm_activation", "squeeze_excitation", "pruned", "shared",
                                              "data_parallel", "half", "legacy")]),
     ("of somebody's own class, with hooks, in DataParallel", None, None,
-     ["module.pt", "legacy_module.pt", "data_parallel_module.pt", "modules/unknown.pt@2.15", "modules/hooked.pt@2.15"]),
+     ["module.pt", "legacy_module.pt", "data_parallel_module.pt", "versions/*/own_*.pt", "modules/unknown.pt@2.15",
+      "modules/hooked.pt@2.15"]),
     ("**Programs**", None, None, None),
     ("TorchScript of 1.0 to 1.2", None, "1.2", ["trace.pt<1.4"]),
     ("TorchScript", "1.4", None, ["script.pt", "trace.pt>1.4", "torchscript/old_*.pt", "torchscript/scripted.pt@2.15",
@@ -86,11 +89,12 @@ def files_of(patterns):
     found = []
     for pattern in patterns:
         name, limit, bound = re.fullmatch(r"([^<>@]+)(?:([<>@])(.+))?", pattern).groups()
-        paths = sorted(DATA.glob(name if "/" in name else ARCHIVES + name))
+        name = name if "/" in name else ARCHIVES + name
+        paths = sorted(DATA.glob(name))
         if not paths:
             sys.exit(f"{pattern}: no such file below {DATA}")
         for path in paths:
-            version = bound if limit == "@" else column(path.parent.name if "/" not in name else path.name)
+            version = bound if limit == "@" else column(path.parent.name if "/*/" in name else path.name)
             if limit == "<" and number(version) >= number(bound) or limit == ">" and number(version) < number(bound):
                 continue
             found.append((version, path))
@@ -131,7 +135,8 @@ def make_page(ptrun):
     rows = [(title, first, last, files_of(patterns) if patterns else None) for title, first, last, patterns in ROWS]
     paths = [path for *_, files in rows for _, path in files or []]
     twice = {path for path in paths if paths.count(path) > 1}
-    missing = {path for path in DATA.glob(ARCHIVES + "*") if path.name != "expected.json"} - set(paths)
+    made = [path for pattern in (ARCHIVES, VERSION_FILES) for path in DATA.glob(pattern + "*")]
+    missing = {path for path in made if path.name != "expected.json"} - set(paths)
     for what, wrong in (("in no row", missing), ("in two rows", twice)):
         if wrong:
             sys.exit(f"{sorted(wrong)[0]}: {what} of scripts/docs/formats.py")

@@ -9,7 +9,7 @@ namespace ptrun::test {
 
 void fuzz(std::string bytes) {
   if (bytes.substr(0, 3) != "\xFF\xD8\xFF") return;  // fuzz_image has the other kinds
-  static image::Pixels pixels;  // one for all inputs, as a worker has it
+  static image::Pixels pixels;                       // one for all inputs, as a worker has it
   image::DecodeOptions options;
   options.limits.pixels = 200'000;
   options.limits.jpeg_scan_pixels = 4'000'000;

@@ -88,9 +88,9 @@ bool BaselineDecoder::set_tables(const jpeg_decompress_struct& info) {
 void BaselineDecoder::set_part(const Region& region) {
   // Pixels are made in pairs that share a chroma sample.
   part_.left = static_cast<std::size_t>(region.left) / across_ * across_;
-  part_.right = static_cast<std::size_t>(region.left + region.width);
+  part_.right = static_cast<std::size_t>(region.left) + static_cast<std::size_t>(region.width);
   part_.top = static_cast<std::size_t>(region.top);
-  part_.bottom = static_cast<std::size_t>(region.top + region.height);
+  part_.bottom = static_cast<std::size_t>(region.top) + static_cast<std::size_t>(region.height);
   const Span columns = source_of(part_.left, part_.right, across_, divide_up(width_, across_));
   const Span rows = source_of(part_.top, part_.bottom, down_, divide_up(height_, down_));
   part_.first_mcu = columns.first / kSide;

@@ -89,25 +89,21 @@ constexpr std::array<std::uint8_t, 256> zigzag_places() {
     places[i] = static_cast<std::uint8_t>(row * 8 * kLanes + column);
     if (i >= kBlockSize - 1) continue;
     const bool up = (row + column) % 2 == 0;
-    if (up && column == 7)
+    if (up ? column == 7 : column == 0 && row < 7) {
       ++row;
-    else if (up && row == 0)
+    } else if (up ? row == 0 : row == 7) {
       ++column;
-    else if (up)
-      --row, ++column;
-    else if (row == 7)
-      ++column;
-    else if (column == 0)
-      ++row;
-    else
-      ++row, --column;
+    } else {
+      row += up ? std::size_t{0} - 1 : 1;
+      column += up ? 1 : std::size_t{0} - 1;
+    }
   }
   return places;
 }
 
 #define PTRUN_INLINE inline __attribute__((always_inline))
 
-// At least 56 bits from here on.
+// At least 56 bits.
 PTRUN_INLINE void refill(ScanBits& bits) {
   std::uint64_t word = 0;
   std::memcpy(&word, bits.next, sizeof(word));
@@ -131,13 +127,17 @@ PTRUN_INLINE void consume(ScanBits& bits, HuffmanEntry entry) {
 }
 
 // One block. `kStore` false: read only, for its DC. Gives the position of the last coefficient, or -1.
+//
+// Each code is looked up before the refill and shifted out behind it, so that the refill is ready while the look-up is
+// on its way. A refill gives 56 bits, of which a DC code with its value takes 27 and an AC code with its 26 at most, so
+// that the next code is there.
 template <std::size_t kLanes, bool kStore>
 PTRUN_INLINE int decode_block(ScanBits& bits, const HuffmanTable& dc, const HuffmanTable& ac, std::int32_t& predicted,
                               std::int16_t* to) {
   static constexpr std::array<std::uint8_t, 256> kPlaces = zigzag_places<kLanes>();
   constexpr std::int32_t kLargest = 1 << 14;
-  refill(bits);
   HuffmanEntry entry = dc.find(bits.buffer);
+  refill(bits);
   predicted += value_of(bits, entry);
   consume(bits, entry);
   if ((entry >> 24U & 255U) != 0 || predicted < -kLargest || predicted >= kLargest) return -1;
@@ -147,9 +147,10 @@ PTRUN_INLINE int decode_block(ScanBits& bits, const HuffmanTable& dc, const Huff
   unsigned at = 0;
   unsigned first = 0;
   std::uint64_t before = 0;
-  const auto step = [&]() __attribute__((always_inline)) {
+  do {
+    entry = ac.find(bits.buffer);
+    refill(bits);
     before = bits.buffer;
-    entry = ac.find(before);
     first = at + static_cast<unsigned>(entry >> 24U & 255U);
     at += static_cast<unsigned>(entry >> 32U & 255U);
     if (kStore) {
@@ -158,15 +159,7 @@ PTRUN_INLINE int decode_block(ScanBits& bits, const HuffmanTable& dc, const Huff
       to[kPlaces[first]] = static_cast<std::int16_t>(value_of(bits, entry));
     }
     consume(bits, entry);
-  };
-  // 56 bits hold two of the longest AC codes with their values, or one and a DC code with its.
-  step();
-  while (at < kEnd) {
-    refill(bits);
-    step();
-    if (at >= kEnd) break;
-    step();
-  }
+  } while (at < kEnd);
   if (first >= kEnd && at != first) {
     // The block ends without saying so, and the second code is that of the next one.
     const auto used = static_cast<unsigned>(entry >> 40U & 63U);
@@ -186,6 +179,7 @@ PTRUN_INLINE std::ptrdiff_t decode_mcus(const ScanPlan& plan, ScanReader& reader
   ScanBits bits = reader.bits;
   std::size_t done = 0;
   for (; done < count && bits.next <= reader.limit; ++done) {
+    refill(bits);
     for (std::size_t c = 0; c < plan.components; ++c) {
       const HuffmanTable& dc = *plan.dc[c];
       const HuffmanTable& ac = *plan.ac[c];

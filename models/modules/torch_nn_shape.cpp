@@ -1,4 +1,5 @@
 // torch/nn/modules/{upsampling,pixelshuffle,channelshuffle,padding,fold}.py
+#include <algorithm>
 #include <cmath>
 
 #include "modules/modules.h"
@@ -48,6 +49,20 @@ std::string upsample_schema(const PickledModule& m, const std::string& mode, std
   m.fail("has an unknown mode '" + mode + "'");
 }
 
+// Whether the scale is made anew from the two sizes, which differs where a factor is no whole number: where the module
+// says so, and before 1.6 always. _non_persistent_buffers_set came with that version.
+bool recomputes_scale(const PickledModule& m) {
+  if (m.attribute("recompute_scale_factor").given()) return m.boolean("recompute_scale_factor");
+  return !m.attribute("_non_persistent_buffers_set");
+}
+
+// floor(size * factor) of each dimension.
+Value scaled_size(ModuleWriter& w, Value x, std::size_t dimension, double factor) {
+  GraphBuilder& g = w.graph();
+  const Value size = g.size(x, static_cast<std::int64_t>(dimension) + 2);
+  return g.op("aten::floor.float", {g.op("aten::mul.int_float", {size, factor})});
+}
+
 Value upsample(ModuleWriter& w, const PickledModule& m, Value x) {
   const std::string mode = m.text("mode", "nearest");
   const std::size_t dims = upsample_dims(m, mode);
@@ -59,13 +74,15 @@ Value upsample(ModuleWriter& w, const PickledModule& m, Value x) {
   } else {
     const std::vector<double> factors = factors_of(w, m, "scale_factor", dims);
     if (factors.size() != dims) m.fail("has a scale_factor of " + std::to_string(factors.size()) + " numbers");
-    for (const double factor : factors) {
-      if (m.attribute("recompute_scale_factor").given() && m.boolean("recompute_scale_factor") &&
-          factor != std::floor(factor)) {
-        m.refuse("recomputes a scale_factor that is no whole number; use torch.jit.trace");
-      }
+    const bool whole =
+        std::all_of(factors.begin(), factors.end(), [](double factor) { return factor == std::floor(factor); });
+    if (!whole && recomputes_scale(m)) {
+      std::vector<Value> sizes;
+      for (std::size_t i = 0; i < dims; ++i) sizes.push_back(scaled_size(w, x, i, factors[i]));
+      size = sizes;
+    } else {
+      scale = factors;
     }
-    scale = factors;
   }
   if (mode.compare(0, 7, "nearest") == 0) return w.graph().op(schema, {x, size, scale});
   const bool aligned = m.attribute("align_corners").given() && m.boolean("align_corners");

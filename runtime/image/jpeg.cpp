@@ -197,10 +197,10 @@ void decode_jpeg(std::string_view bytes, const DecodeOptions& options, Pixels& o
   if (turned && out.exif_orientation > 4) std::swap(out.full_width, out.full_height);
 
   RowSink* const sink = turned || cmyk ? nullptr : options.sink;
-  if (options.jpeg_kernel != nullptr && out.reduced == 1 && !reader.multiple_scans() &&
-      kept->baseline.prepare(info, reader.rest(), *options.jpeg_kernel)) {
-    const auto width = static_cast<int>(info.image_width);
-    const auto height = static_cast<int>(info.image_height);
+  if (options.jpeg_kernel != nullptr && !reader.multiple_scans() &&
+      kept->baseline.prepare(info, reader.rest(), out.reduced, *options.jpeg_kernel)) {
+    const int width = kept->baseline.width();
+    const int height = kept->baseline.height();
     kept->writer.open(width, height, sink, options.limits, out);
     out.baseline = kept->baseline.decode(needed_part(reader, options, turned, width, height), kept->writer);
     if (out.baseline) return;

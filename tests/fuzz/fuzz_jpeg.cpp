@@ -13,6 +13,8 @@ void fuzz(std::string bytes) {
   image::DecodeOptions options;
   options.limits.pixels = 200'000;
   options.limits.jpeg_scan_pixels = 4'000'000;
+  const int reduction = 1 << static_cast<unsigned char>(bytes.back()) % 4;
+  options.reduction = [&](int, int) { return reduction; };
   const Decoded expected = decode_by(nullptr, bytes, pixels, options);
   // Of a part, which the bytes choose.
   const auto byte = [&](std::size_t i) {

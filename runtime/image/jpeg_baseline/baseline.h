@@ -24,8 +24,10 @@ namespace ptrun::image {
 class BaselineDecoder {
  public:
   // Of a file whose header libjpeg has read, `scan` being the bytes behind it: whether it is of that kind. All of them
-  // must stay until decode().
-  bool prepare(const jpeg_decompress_struct& info, std::string_view scan, const JpegKernel& kernel);
+  // must stay until decode(). The picture has 1 / `reduction` (1, 2, 4 or 8) of each side, rounded up.
+  bool prepare(const jpeg_decompress_struct& info, std::string_view scan, int reduction, const JpegKernel& kernel);
+  int width() const { return static_cast<int>(width_); }
+  int height() const { return static_cast<int>(height_); }
   // The part `region` of it, which lies inside the picture. False: it is not regular, and the rows that were written
   // are void.
   bool decode(const Region& region, RowWriter& writer);
@@ -34,6 +36,7 @@ class BaselineDecoder {
   struct Plane {
     std::uint8_t* first = nullptr;  // sample 0 of row 0; there is a row -1
     std::size_t stride = 0;
+    std::size_t side = 8;     // samples of a block
     std::size_t columns = 1;  // blocks in an MCU
     std::size_t rows = 1;
     std::uint8_t* row(std::ptrdiff_t y) const { return first + y * static_cast<std::ptrdiff_t>(stride); }
@@ -45,6 +48,7 @@ class BaselineDecoder {
     std::size_t first_row = 0, end_row = 0;                // of MCUs
   };
 
+  bool set_sampling(const jpeg_decompress_struct& info, std::size_t reduction);
   bool set_tables(const jpeg_decompress_struct& info);
   void set_part(const Region& region);
   bool read(std::size_t mcus, bool store);
@@ -56,10 +60,12 @@ class BaselineDecoder {
   const JpegKernel* kernel_ = nullptr;
   std::string_view scan_;
   Sampling sampling_ = Sampling::grey;
-  std::size_t width_ = 0;
+  std::size_t width_ = 0;  // pixels
   std::size_t height_ = 0;
   std::size_t across_ = 1;  // pixels of a chroma sample
   std::size_t down_ = 1;
+  std::size_t mcu_width_ = 0;  // pixels
+  std::size_t mcu_height_ = 0;
   std::size_t restart_interval_ = 0;  // MCUs; 0: none
   std::size_t until_restart_ = 0;
   ScanPlan plan_;

@@ -12,35 +12,66 @@ namespace {
 
 constexpr std::int32_t kLargest = 1 << 14;  // beyond, sums of two 16-bit numbers could wrap around
 
-// One pass over inputs and outputs that are `step` apart.
-template <int kShift, typename Out>
-void transform_line(const std::int32_t* in, std::size_t step, Out* out) {
+// One line of 8 inputs to `kSide` outputs, each `step` apart; 8 outputs may be written.
+template <std::size_t kSide, int kShift>
+void transform_line(const std::int32_t* in, std::size_t step, std::int32_t* out) {
+  constexpr std::int32_t kHalf = 1 << (kShift - 1);
   const auto input = [&](std::size_t i) { return in[i * step]; };
-  const std::int32_t sum = (input(0) + input(4)) * (1 << dct::kBits);
-  const std::int32_t difference = (input(0) - input(4)) * (1 << dct::kBits);
-  const std::int32_t outer = input(2) * dct::kEven[0][0] + input(6) * dct::kEven[0][1];
-  const std::int32_t inner = input(2) * dct::kEven[1][0] + input(6) * dct::kEven[1][1];
-  const std::int32_t even[4] = {sum + outer, difference + inner, difference - inner, sum - outer};
-  for (std::size_t i = 0; i < 4; ++i) {
-    const std::int32_t odd = input(1) * dct::kOdd[i][0] + input(3) * dct::kOdd[i][1] + input(5) * dct::kOdd[i][2] +
-                             input(7) * dct::kOdd[i][3];
-    constexpr std::int32_t kHalf = 1 << (kShift - 1);
-    out[i * step] = (even[i] + odd + kHalf) >> kShift;
-    out[(7 - i) * step] = (even[i] - odd + kHalf) >> kShift;
+  const auto odd = [&](const int(&factors)[4]) {
+    return input(1) * factors[0] + input(3) * factors[1] + input(5) * factors[2] + input(7) * factors[3];
+  };
+  const auto put = [&](std::size_t i, std::int32_t even_sum, std::int32_t odd_sum) {
+    out[i * step] = (even_sum + odd_sum + kHalf) >> kShift;
+    out[(kSide - 1 - i) * step] = (even_sum - odd_sum + kHalf) >> kShift;
+  };
+  if constexpr (kSide == 8) {
+    const std::int32_t sum = (input(0) + input(4)) * (1 << dct::kBits);
+    const std::int32_t difference = (input(0) - input(4)) * (1 << dct::kBits);
+    const std::int32_t outer = input(2) * dct::kEven[0][0] + input(6) * dct::kEven[0][1];
+    const std::int32_t inner = input(2) * dct::kEven[1][0] + input(6) * dct::kEven[1][1];
+    const std::int32_t even[4] = {sum + outer, difference + inner, difference - inner, sum - outer};
+    for (std::size_t i = 0; i < 4; ++i) put(i, even[i], odd(dct::kOdd[i]));
+  } else if constexpr (kSide == 4) {
+    const std::int32_t mean = input(0) * (1 << (dct::kBits + 1));
+    const std::int32_t even = input(2) * dct::kHalfEven[0] + input(6) * dct::kHalfEven[1];
+    put(0, mean + even, odd(dct::kHalfOdd[0]));
+    put(1, mean - even, odd(dct::kHalfOdd[1]));
+  } else {
+    put(0, input(0) * (1 << (dct::kBits + 2)), odd(dct::kQuarterOdd));
   }
 }
 
-bool transform(ScanGroup& group, std::size_t c, std::size_t count, const Quantisation& quantisation,
+std::uint8_t clip8(std::int32_t value) { return static_cast<std::uint8_t>(std::clamp(value, 0, 255)); }
+
+// The coefficients themselves to samples.
+template <std::size_t kSide>
+bool transform_values(const std::int32_t* block, std::uint8_t* out, std::size_t stride) {
+  constexpr int kMore = kSide == 8 ? 0 : kSide == 4 ? 1 : 2;
+  std::int32_t columns[kBlockSize];
+  std::int32_t row[8];
+  for (std::size_t x = 0; x < 8; ++x) transform_line<kSide, dct::kShift1 + kMore>(block + x, 8, columns + x);
+  bool fits = true;
+  for (std::size_t i = 0; i < kSide * 8; ++i) fits = fits && columns[i] >= -kLargest && columns[i] < kLargest;
+  if (!fits) return false;
+  for (std::size_t y = 0; y < kSide; ++y) {
+    transform_line<kSide, dct::kShift2 + kMore>(columns + y * 8, 1, row);
+    for (std::size_t x = 0; x < kSide; ++x) {
+      fits = fits && row[x] >= -512 && row[x] < 512;
+      out[y * stride + x] = clip8(row[x] + 128);
+    }
+  }
+  return fits;
+}
+
+bool transform(ScanGroup& group, std::size_t c, std::size_t count, const Quantisation& quantisation, std::size_t side,
                std::uint8_t* const* out, std::size_t stride) {
   for (std::size_t i = 0; i < count; ++i) {
     std::int16_t* block = group.coefficients[c].data() + i * kBlockSize;
-    if (!transform_block(block, quantisation, out[i], stride)) return false;
+    if (!transform_block(block, quantisation, side, out[i], stride)) return false;
     std::fill_n(block, kBlockSize, std::int16_t{0});
   }
   return true;
 }
-
-std::uint8_t clip8(std::int32_t value) { return static_cast<std::uint8_t>(std::clamp(value, 0, 255)); }
 
 void to_rgb(int luma, int blue, int red, std::uint8_t* rgb) {
   constexpr int kHalf = 1 << 15;
@@ -105,28 +136,22 @@ bool Quantisation::set(const std::uint16_t (&table)[64]) {
   return true;
 }
 
-bool transform_block(const std::int16_t* coefficients, const Quantisation& quantisation, std::uint8_t* out,
-                     std::size_t stride) {
+bool transform_block(const std::int16_t* coefficients, const Quantisation& quantisation, std::size_t side,
+                     std::uint8_t* out, std::size_t stride) {
+  if (side == 1) {
+    const std::int32_t mean = (coefficients[0] * quantisation.values[0] + 4) >> 3;
+    out[0] = clip8(mean + 128);
+    return mean >= -512 && mean < 512;
+  }
   std::int32_t block[kBlockSize];
-  std::int32_t columns[kBlockSize];
   bool fits = true;
   for (std::size_t i = 0; i < kBlockSize; ++i) {
     block[i] = coefficients[i] * quantisation.values[i];
     fits = fits && block[i] >= -kLargest && block[i] < kLargest;
   }
   if (!fits) return false;
-  for (std::size_t x = 0; x < 8; ++x) transform_line<dct::kShift1>(block + x, 8, columns + x);
-  for (const std::int32_t value : columns) fits = fits && value >= -kLargest && value < kLargest;
-  if (!fits) return false;
-  for (std::size_t y = 0; y < 8; ++y) {
-    transform_line<dct::kShift2>(columns + y * 8, 1, block + y * 8);
-    for (std::size_t x = 0; x < 8; ++x) {
-      const std::int32_t value = block[y * 8 + x];
-      fits = fits && value >= -512 && value < 512;
-      out[y * stride + x] = clip8(value + 128);
-    }
-  }
-  return fits;
+  if (side == 8) return transform_values<8>(block, out, stride);
+  return side == 4 ? transform_values<4>(block, out, stride) : transform_values<2>(block, out, stride);
 }
 
 const std::vector<JpegKernel>& jpeg_kernels() {

@@ -49,10 +49,10 @@ struct JpegKernel {
                            std::size_t first);
   std::ptrdiff_t (*skip)(const ScanPlan& plan, ScanReader& reader, std::size_t count, ScanGroup& group);
 
-  // The samples of the first `count` blocks of component `c`: block i goes to out[i], rows `stride` bytes apart. Clears
-  // their coefficients. False: libjpeg's transforms might differ.
+  // The samples of the first `count` blocks of component `c`, `side` (1, 2, 4 or 8) each way: block i goes to out[i],
+  // rows `stride` bytes apart. Clears their coefficients. False: libjpeg's transforms might differ.
   bool (*transform)(ScanGroup& group, std::size_t c, std::size_t count, const Quantisation& quantisation,
-                    std::uint8_t* const* out, std::size_t stride);
+                    std::size_t side, std::uint8_t* const* out, std::size_t stride);
 
   // `count` pixels of RGB from samples, whose first one belongs to an even pixel; for each Sampling. Chroma rows of
   // half the width are read from one sample before to one behind what is needed; all rows may be read kRowEnd bytes
@@ -69,8 +69,8 @@ constexpr std::size_t kRowEnd = 128;
 const std::vector<JpegKernel>& jpeg_kernels();
 
 // The transform of one block in natural order, for every value that it can take with certainty; false for others.
-bool transform_block(const std::int16_t* coefficients, const Quantisation& quantisation, std::uint8_t* out,
-                     std::size_t stride);
+bool transform_block(const std::int16_t* coefficients, const Quantisation& quantisation, std::size_t side,
+                     std::uint8_t* out, std::size_t stride);
 
 extern const JpegKernel kJpegAvx2;    // kernel_avx2.cpp; x86-64 only
 extern const JpegKernel kJpegAvx512;  // kernel_avx512.cpp; x86-64 only
@@ -105,6 +105,12 @@ constexpr int kOdd[4][4] = {
     {k1175 - k0390, k1175 - k2562, k1175 - k0390 + k2053 - k2562, k1175},
     {k1175 - k0899, k1175 - k1961, k1175, k1175 - k1961 + k0298 - k0899},
 };
+// To 4 x 4 samples (libjpeg, jidctred.c): what the inputs 2 and 6 add to input 0 for the outer two outputs and take
+// from it for the inner two; what 1, 3, 5 and 7 add for outputs 0 and 1 and take for 3 and 2.
+constexpr int kHalfEven[2] = {15137, -6270};
+constexpr int kHalfOdd[2][4] = {{20995, 7373, -4926, -4176}, {8697, -17799, 11893, -1730}};
+// To 2 x 2 samples: what the inputs 1, 3, 5 and 7 add to input 0 and take from it.
+constexpr int kQuarterOdd[4] = {29692, -10426, 6967, -5906};
 }  // namespace dct
 
 // YCbCr -> RGB as libjpeg has it (jdcolor.c): 16 bits behind the point, rounded. Factors less the whole numbers that

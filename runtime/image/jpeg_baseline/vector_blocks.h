@@ -187,20 +187,21 @@ PTRUN_VECTOR inline bool read_rows(std::int16_t* block, const Quantisation& quan
 }
 
 // Blocks of which one is not tame, one after the other.
-bool transform_wild(std::int16_t* blocks, std::size_t count, const Quantisation& quantisation, std::uint8_t* const* out,
-                    std::size_t stride) {
+bool transform_wild(std::int16_t* blocks, std::size_t count, const Quantisation& quantisation, std::size_t side,
+                    std::uint8_t* const* out, std::size_t stride) {
   for (std::size_t i = 0; i < count; ++i) {
     std::array<std::int16_t, kBlockSize> block;
     for (std::size_t k = 0; k < kBlockSize; ++k) block[k] = blocks[k / 8 * kRow + i * 8 + k % 8];
-    if (!transform_block(block.data(), quantisation, out[i], stride)) return false;
+    if (!transform_block(block.data(), quantisation, side, out[i], stride)) return false;
   }
   std::fill_n(blocks, kLanes * kBlockSize, std::int16_t{0});
   return true;
 }
 
 // Blocks with nothing but their mean. False: one is not tame.
-inline bool transform_flat(std::int16_t* blocks, std::size_t count, const Quantisation& quantisation,
-                           std::uint8_t* const* out, std::size_t stride) {
+template <std::size_t kSide>
+bool transform_flat(std::int16_t* blocks, std::size_t count, const Quantisation& quantisation, std::uint8_t* const* out,
+                    std::size_t stride) {
   constexpr std::int32_t kTame = Quantisation::kTame / 8;
   std::array<std::int32_t, kLanes> values;
   for (std::size_t i = 0; i < count; ++i) {
@@ -211,15 +212,147 @@ inline bool transform_flat(std::int16_t* blocks, std::size_t count, const Quanti
     blocks[i * 8] = 0;
     const auto sample = static_cast<std::uint64_t>(std::clamp(((values[i] + 4) >> 3) + 128, 0, 255));
     const std::uint64_t eight = sample * 0x0101010101010101U;
-    for (std::size_t y = 0; y < 8; ++y) std::memcpy(out[i] + y * stride, &eight, sizeof(eight));
+    for (std::size_t y = 0; y < kSide; ++y) std::memcpy(out[i] + y * stride, &eight, kSide);
+  }
+  return true;
+}
+
+// A half of the columns to four rows of 32 bits.
+template <int kShift>
+PTRUN_VECTOR inline void halve_pairs(V in02, V in64, V in13, V in57, V rounding, V (&out)[4]) {
+  constexpr int kMean = 1 << (dct::kBits + 1);
+  const V even[2] = {Vector::add32(Vector::add32(Vector::madd(in02, factors(kMean, dct::kHalfEven[0])), rounding),
+                                   Vector::madd(in64, factors(dct::kHalfEven[1], 0))),
+                     Vector::add32(Vector::add32(Vector::madd(in02, factors(kMean, -dct::kHalfEven[0])), rounding),
+                                   Vector::madd(in64, factors(-dct::kHalfEven[1], 0)))};
+  for (int i = 0; i < 2; ++i) {
+    const V odd = Vector::add32(Vector::madd(in13, factors(dct::kHalfOdd[i][0], dct::kHalfOdd[i][1])),
+                                Vector::madd(in57, factors(dct::kHalfOdd[i][2], dct::kHalfOdd[i][3])));
+    out[i] = Vector::template shift_right32<kShift>(Vector::add32(even[i], odd));
+    out[3 - i] = Vector::template shift_right32<kShift>(Vector::sub32(even[i], odd));
+  }
+}
+
+// To two rows.
+template <int kShift>
+PTRUN_VECTOR inline void quarter_pairs(V in00, V in13, V in57, V rounding, V (&out)[2]) {
+  constexpr int kMean = 1 << (dct::kBits + 1);  // twice
+  const V mean = Vector::add32(Vector::madd(in00, factors(kMean, kMean)), rounding);
+  const V odd = Vector::add32(Vector::madd(in13, factors(dct::kQuarterOdd[0], dct::kQuarterOdd[1])),
+                              Vector::madd(in57, factors(dct::kQuarterOdd[2], dct::kQuarterOdd[3])));
+  out[0] = Vector::template shift_right32<kShift>(Vector::add32(mean, odd));
+  out[1] = Vector::template shift_right32<kShift>(Vector::sub32(mean, odd));
+}
+
+// Samples of every lane's block, column by column in the first kSide * kSide bytes of the lane.
+template <std::size_t kSide>
+PTRUN_VECTOR inline V reduce(V (&rows)[8]) {
+  constexpr int kMore = kSide == 4 ? 1 : 2;
+  constexpr int kShift1 = dct::kShift1 + kMore;
+  constexpr int kShift2 = dct::kShift2 + kMore;
+  const V half1 = Vector::set32(rounding_of(kShift1));
+  const V half2 = Vector::set32(rounding_of(kShift2) + (128 << kShift2));
+  const V low13 = Vector::unpack_low16(rows[1], rows[3]);
+  const V low57 = Vector::unpack_low16(rows[5], rows[7]);
+  const V high13 = Vector::unpack_high16(rows[1], rows[3]);
+  const V high57 = Vector::unpack_high16(rows[5], rows[7]);
+  V low[kSide];
+  V high[kSide];
+  if constexpr (kSide == 4) {
+    halve_pairs<kShift1>(Vector::unpack_low16(rows[0], rows[2]), Vector::unpack_low16(rows[6], rows[4]), low13, low57,
+                         half1, low);
+    halve_pairs<kShift1>(Vector::unpack_high16(rows[0], rows[2]), Vector::unpack_high16(rows[6], rows[4]), high13,
+                         high57, half1, high);
+  } else {
+    quarter_pairs<kShift1>(Vector::unpack_low16(rows[0], rows[0]), low13, low57, half1, low);
+    quarter_pairs<kShift1>(Vector::unpack_high16(rows[0], rows[0]), high13, high57, half1, high);
+  }
+  for (std::size_t i = 0; i < 8; ++i) rows[i] = i < kSide ? Vector::pack32(low[i], high[i]) : Vector::zero();
+  transpose(rows);
+  const V in13 = Vector::unpack_low16(rows[1], rows[3]);
+  const V in57 = Vector::unpack_low16(rows[5], rows[7]);
+  if constexpr (kSide == 4) {
+    halve_pairs<kShift2>(Vector::unpack_low16(rows[0], rows[2]), Vector::unpack_low16(rows[6], rows[4]), in13, in57,
+                         half2, low);
+    return Vector::pack16(Vector::pack32(low[0], low[1]), Vector::pack32(low[2], low[3]));
+  } else {
+    quarter_pairs<kShift2>(Vector::unpack_low16(rows[0], rows[0]), in13, in57, half2, low);
+    const V both = Vector::pack32(Vector::unpack_low64(low[0], low[1]), low[0]);
+    return Vector::pack16(both, both);
+  }
+}
+
+template <std::size_t kSide, std::size_t kLane>
+PTRUN_VECTOR inline void store_reduced(V columns, std::uint8_t* out, std::size_t stride) {
+  alignas(16) std::array<std::uint8_t, 16> samples;
+  _mm_store_si128(reinterpret_cast<__m128i*>(samples.data()), Vector::template lane<kLane>(columns));
+  for (std::size_t y = 0; y < kSide; ++y) std::memcpy(out + y * stride, samples.data() + y * kSide, kSide);
+}
+
+// Columns -> rows.
+template <std::size_t kSide>
+constexpr std::array<std::uint8_t, 16> turned_places() {
+  std::array<std::uint8_t, 16> places{};
+  for (std::size_t y = 0; y < kSide; ++y)
+    for (std::size_t x = 0; x < kSide; ++x)
+      places[y * kSide + x] = static_cast<std::uint8_t>(kSide == 4 ? x * 4 + y : x * 2 + y);
+  return places;
+}
+
+template <std::size_t kSide>
+PTRUN_VECTOR inline void reduce_and_store(V (&rows)[8], std::size_t count, std::uint8_t* const* out,
+                                          std::size_t stride) {
+  static constexpr auto kPlaces = turned_places<kSide>();
+  const V samples = Vector::shuffle8(reduce<kSide>(rows), Vector::repeat(kPlaces.data()));
+  store_reduced<kSide, 0>(samples, out[0], stride);
+  if (count > 1) store_reduced<kSide, 1>(samples, out[1], stride);
+  if constexpr (kLanes == 4) {
+    if (count > 2) store_reduced<kSide, 2>(samples, out[2], stride);
+    if (count > 3) store_reduced<kSide, 3>(samples, out[3], stride);
+  }
+}
+
+// A register's blocks to 8 samples each way. False: one is not tame.
+PTRUN_VECTOR inline bool transform_whole(std::int16_t* blocks, int reach, std::size_t count,
+                                         const Quantisation& quantisation, std::uint8_t* const* out,
+                                         std::size_t stride) {
+  constexpr int kRounding2 = rounding_of(dct::kShift2) + (128 << dct::kShift2);  // samples stand around 128
+  if (reach == 0) return transform_flat<8>(blocks, count, quantisation, out, stride);
+  V rows[8];
+  if (reach <= kQuarter) {
+    if (!read_rows<4>(blocks, quantisation, rows)) return false;
+    pass_quarter(rows);
+    pass_from_quarter<dct::kShift2>(rows, kRounding2);
+  } else {
+    if (!read_rows<8>(blocks, quantisation, rows)) return false;
+    pass<dct::kShift1>(rows, rounding_of(dct::kShift1));
+    transpose(rows);
+    pass<dct::kShift2>(rows, kRounding2);
+  }
+  store_columns(rows, count, out, stride);
+  return true;
+}
+
+// To fewer.
+template <std::size_t kSide>
+PTRUN_VECTOR inline bool transform_reduced(std::int16_t* blocks, int reach, std::size_t count,
+                                           const Quantisation& quantisation, std::uint8_t* const* out,
+                                           std::size_t stride) {
+  if (kSide == 1 || reach == 0) {
+    if (!transform_flat<kSide>(blocks, count, quantisation, out, stride)) return false;
+    if (reach > 0) std::fill_n(blocks, kLanes * kBlockSize, std::int16_t{0});
+    return true;
+  }
+  if constexpr (kSide > 1) {
+    V rows[8];
+    if (!read_rows<8>(blocks, quantisation, rows)) return false;
+    reduce_and_store<kSide>(rows, count, out, stride);
   }
   return true;
 }
 
 PTRUN_VECTOR bool transform(ScanGroup& group, std::size_t c, std::size_t count, const Quantisation& quantisation,
-                            std::uint8_t* const* out, std::size_t stride) {
-  // Samples stand around 128.
-  constexpr int kRounding2 = rounding_of(dct::kShift2) + (128 << dct::kShift2);
+                            std::size_t side, std::uint8_t* const* out, std::size_t stride) {
   for (std::size_t first = 0; first < count; first += kLanes) {
     const std::size_t blocks = std::min(kLanes, count - first);
     std::int16_t* const from = group.coefficients[c].data() + first * kBlockSize;
@@ -227,24 +360,11 @@ PTRUN_VECTOR bool transform(ScanGroup& group, std::size_t c, std::size_t count, 
     std::uint8_t* const* const to = out + first;
     int reach = last[0];
     for (std::size_t i = 1; i < blocks; ++i) reach = std::max<int>(reach, last[i]);
-    V rows[8];
-    if (reach == 0) {
-      if (transform_flat(from, blocks, quantisation, to, stride)) continue;
-    } else if (reach <= kQuarter) {
-      if (read_rows<4>(from, quantisation, rows)) {
-        pass_quarter(rows);
-        pass_from_quarter<dct::kShift2>(rows, kRounding2);
-        store_columns(rows, blocks, to, stride);
-        continue;
-      }
-    } else if (read_rows<8>(from, quantisation, rows)) {
-      pass<dct::kShift1>(rows, rounding_of(dct::kShift1));
-      transpose(rows);
-      pass<dct::kShift2>(rows, kRounding2);
-      store_columns(rows, blocks, to, stride);
-      continue;
-    }
-    if (!transform_wild(from, blocks, quantisation, to, stride)) return false;
+    const bool done = side == 8   ? transform_whole(from, reach, blocks, quantisation, to, stride)
+                      : side == 4 ? transform_reduced<4>(from, reach, blocks, quantisation, to, stride)
+                      : side == 2 ? transform_reduced<2>(from, reach, blocks, quantisation, to, stride)
+                                  : transform_reduced<1>(from, reach, blocks, quantisation, to, stride);
+    if (!done && !transform_wild(from, blocks, quantisation, side, to, stride)) return false;
   }
   return true;
 }

@@ -213,11 +213,50 @@ TEST(JpegBaseline, OtherKindsAreLeftToLibjpeg) {
   left("4:1:1", [](MadeJpeg& made) { made.across = 4, made.down = 1; });
   left("stored RGB", [](MadeJpeg& made) { made.rgb = true, made.across = made.down = 1; });
   left("large steps", [](MadeJpeg& made) { made.quality = 1, made.large_steps = true; });
-  MadeJpeg made;
-  image::DecodeOptions halved;
-  halved.reduction = [](int, int) { return 2; };
+}
+
+// libjpeg's scaled pictures, whole, in parts and row by row.
+TEST(JpegBaseline, ReducedPictures) {
+  Random random;
   image::Pixels pixels;
-  EXPECT_FALSE(test::decode_by(&image::jpeg_kernels().back(), test::make_jpeg(made), pixels, halved).baseline);
+  int ours = 0;
+  int files = 0;
+  for (const int reduction : {2, 4, 8})
+    for (int i = 0; i < 400; ++i) {
+      MadeJpeg made = any_kind(random);
+      made.width = random(1, 150);
+      made.height = random(1, 100);
+      made.quality = random(1, 100);
+      made.texture = i % 5 == 0 ? Texture::noise : i % 5 == 1 ? Texture::edges : Texture::smooth;
+      const std::string bytes = test::make_jpeg(made);
+      image::DecodeOptions options;
+      options.reduction = [&](int, int) { return reduction; };
+      const Decoded whole = test::decode_by(nullptr, bytes, pixels, options);
+      ASSERT_EQ(whole.width, (made.width + reduction - 1) / reduction);
+      Region region;
+      region.left = random(0, whole.width - 1);
+      region.top = random(0, whole.height - 1);
+      region.width = random(1, whole.width - region.left);
+      region.height = random(1, whole.height - region.top);
+      bool taken = false;
+      for (const image::JpegKernel* kernel : test::usable_kernels()) {
+        const Decoded found = test::decode_by(kernel, bytes, pixels, options);
+        ASSERT_TRUE(found == whole) << name_of(made) << " by " << kernel->name << ", 1/" << reduction;
+        if (kernel == test::usable_kernels().front()) taken = found.baseline;
+        ASSERT_EQ(found.baseline, taken) << name_of(made) << " by " << kernel->name << ", 1/" << reduction;
+        test::KeptRows sink;
+        image::DecodeOptions of_part = options;
+        of_part.region = [&](int, int) { return region; };
+        of_part.sink = &sink;
+        test::decode_by(kernel, bytes, pixels, of_part);
+        ASSERT_EQ(test::part_of(sink.data, whole.width, region), test::part_of(whole.data, whole.width, region))
+            << name_of(made) << " by " << kernel->name << ", 1/" << reduction;
+        ours += found.baseline ? 1 : 0;
+        ++files;
+      }
+    }
+  EXPECT_GT(ours, files * 3 / 4);
+  EXPECT_LT(ours, files);
 }
 
 // Damage in the last rows: those before it were handed over already, and all of them come again.

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 
 #include "unit/image/both_ways.h"
@@ -197,6 +198,16 @@ TEST(JpegBaseline, EveryJpegOfTheTestData) {
   EXPECT_THAT(left,
               ::testing::UnorderedElementsAre("progressive.jpg", "cmyk_adobe.jpg", "cmyk_plain.jpg", "ycck_adobe.jpg",
                                               "rgb_adobe.jpg", "size_1x1.jpg", "size_1x40.jpg", "size_3x2000.jpg"));
+}
+
+// Without being asked: wherever there are vector loops, and only there, because libjpeg's are faster than plain ones.
+TEST(JpegBaseline, IsTheDefaultWhereItIsFaster) {
+  const image::JpegKernel* fastest = test::usable_kernels().front();
+  if (std::getenv("PTRUN_KERNELS") == nullptr) {
+    EXPECT_EQ(image::best_jpeg_kernel(), fastest->lanes > 1 ? fastest : nullptr);
+  }
+  const image::Pixels pixels = test::decode(test::read_data("photos/cat.jpg"));
+  EXPECT_EQ(pixels.baseline, image::best_jpeg_kernel() != nullptr);
 }
 
 TEST(JpegBaseline, OtherKindsAreLeftToLibjpeg) {

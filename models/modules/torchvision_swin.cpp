@@ -72,8 +72,14 @@ Value merging_2(ModuleWriter& w, const PickledModule& m, Value x) {
   return chain(w, m, merge_neighbours(w.graph(), x), {"reduction", "norm"});
 }
 
+// torchvision 0.13 had no modules for permuting and flattening.
 Value swin(ModuleWriter& w, const PickledModule& m, Value x) {
-  return chain(w, m, x, {"features", "norm", "permute", "avgpool", "flatten", "head"});
+  GraphBuilder& g = w.graph();
+  x = chain(w, m, x, {"features", "norm"});
+  const auto permute = m.find("permute");
+  x = w.forward(m.child("avgpool"), permute ? w.forward(*permute, x) : g.permute(x, {0, 3, 1, 2}));
+  const auto flatten = m.find("flatten");
+  return w.forward(m.child("head"), flatten ? w.forward(*flatten, x) : g.flatten(x));
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "graph/match.h"
+#include "graph/own_strips.h"
 #include "kernels/kernels.h"
 
 namespace ptrun::jit {
@@ -23,8 +24,7 @@ using torch::jit::Node;
 using torch::jit::toIValue;
 using torch::jit::Value;
 
-const c10::Symbol kPointwise = c10::Symbol::fromQualString("ptrun::pointwise");
-const c10::Symbol kDepthwise = c10::Symbol::fromQualString("ptrun::depthwise");
+const c10::Symbol kConvolution = c10::Symbol::fromQualString("ptrun::convolution");
 const c10::Symbol kAttention = c10::Symbol::fromQualString("ptrun::attention");
 const c10::Symbol kGlobalMean = c10::Symbol::fromQualString("ptrun::global_mean");
 
@@ -98,6 +98,9 @@ at::Tensor whole_bias(const std::optional<at::Tensor>& bias, std::int64_t column
   if (bias && bias->defined()) whole.narrow(0, 0, columns).copy_(*bias);
   return whole;
 }
+
+// oneDNN is better at those with fewer: the first layer of a network.
+constexpr std::int64_t kFewChannels = 8;
 
 class Rewriter {
  public:
@@ -210,6 +213,9 @@ class Rewriter {
     } else if (found->groups == sizes[0] && sizes[1] == 1 && sizes[2] == sizes[3] &&
                shape(node->input(0))->sizes[1] == sizes[0]) {
       depthwise(node, *found);
+    } else if (integers_ && found->groups == 1 && sizes[1] >= kFewChannels && found->stride >= 1 &&
+               found->padding >= 0) {
+      dense(node, *found);
     }
   }
 
@@ -238,14 +244,45 @@ class Rewriter {
     return nullptr;
   }
 
-  void pointwise(Node* node, const at::Tensor& weight, const std::optional<at::Tensor>& bias, bool pixels) {
-    // Numbers of 16 bits are multiplied in pairs.
-    if (weight.scalar_type() != at::kFloat || ((integers_ || type_ != at::kFloat) && weight.size(1) % 2 != 0)) return;
+  // Weights [columns, depth] as the loops read them, and of integers the scales.
+  std::vector<c10::IValue> pack(const at::Tensor& weight) const {
     std::vector<c10::IValue> stack = {weight};
     if (!integers_) stack.emplace_back(type_);
     c10::Dispatcher::singleton()
         .findSchemaOrThrow(integers_ ? "ptrun::pack_integers" : "ptrun::pack_pointwise", "")
         .callBoxed(&stack);
+    return stack;
+  }
+
+  // A convolution that is neither 1x1 of every pixel nor depthwise, of integers: of other numbers oneDNN's are faster.
+  void dense(Node* node, const Convolution& layer) {
+    if (layer.weight.scalar_type() != at::kFloat) return;
+    const std::int64_t columns = layer.weight.size(0);
+    at::Tensor weight = layer.weight.permute({0, 2, 3, 1}).reshape({columns, -1});
+    if ((integers_ || type_ != at::kFloat) && weight.size(1) % 2 != 0) weight = at::constant_pad_nd(weight, {0, 1});
+    const std::vector<c10::IValue> packed = pack(weight);
+    const Tail tail = tail_of(*node, true);
+    const torch::jit::WithInsertPoint guard(tail.nodes.empty() ? node : tail.nodes.back());
+    Value* none = put(c10::IValue());
+    const kernels::Epilogue& e = tail.epilogue;
+    const std::vector<Value*> inputs = {
+        node->input(0),
+        put(packed.front()),
+        integers_ ? put(packed.back()) : none,
+        put(whole_bias(layer.bias, columns)),
+        tail.other == nullptr ? none : tail.other,
+        put(columns),
+        put(std::vector<std::int64_t>{layer.weight.size(2), layer.weight.size(3)}),
+        put(layer.stride),
+        put(layer.padding),
+        put(std::vector<double>{static_cast<double>(e.activation), e.low, e.high, e.after_addition ? 1.0 : 0.0})};
+    replace(node, tail, kConvolution, inputs);
+  }
+
+  void pointwise(Node* node, const at::Tensor& weight, const std::optional<at::Tensor>& bias, bool pixels) {
+    // Numbers of 16 bits are multiplied in pairs.
+    if (weight.scalar_type() != at::kFloat || ((integers_ || type_ != at::kFloat) && weight.size(1) % 2 != 0)) return;
+    const std::vector<c10::IValue> packed = pack(weight);
     const Tail tail = tail_of(*node, true);
     Value* input = node->input(0);
     Value* gate = nullptr;
@@ -256,8 +293,8 @@ class Rewriter {
     Value* none = put(c10::IValue());
     std::vector<Value*> inputs = {input,
                                   product == nullptr ? none : gate,
-                                  put(stack.front()),
-                                  integers_ ? put(stack.back()) : none,
+                                  put(packed.front()),
+                                  integers_ ? put(packed.back()) : none,
                                   put(whole_bias(bias, weight.size(0))),
                                   tail.other == nullptr ? none : tail.other,
                                   put(weight.size(0)),
@@ -342,12 +379,13 @@ class Rewriter {
 int use_own_operators(const std::shared_ptr<Graph>& graph, Shapes& shapes, c10::ScalarType type, bool integers) {
   Rewriter rewriter(*graph, shapes, type, integers);
   rewriter.run(graph->block());
+  join_strips(*graph, graph->block(), shapes);
   return rewriter.count();
 }
 
 bool is_own_operator(const Node& node) {
   return node.kind() == kPointwise || node.kind() == kDepthwise || node.kind() == kAttention ||
-         node.kind() == kGlobalMean;
+         node.kind() == kGlobalMean || node.kind() == kStrips || node.kind() == kConvolution;
 }
 
 }  // namespace ptrun::jit

@@ -102,9 +102,9 @@ void depthwise_rows(const Depthwise& layer, std::size_t first, std::size_t last)
         static_cast<std::size_t>(std::clamp<std::ptrdiff_t>(static_cast<std::ptrdiff_t>(layer.height) - top, 0, kTaps));
     const std::size_t rows = below > above ? below - above : 0;
     const E* in = static_cast<const E*>(layer.in);
-    if (rows > 0) in += (static_cast<std::size_t>(top) + above) * layer.width * layer.channels;
+    if (rows > 0) in += (static_cast<std::size_t>(top) + above - layer.first_in) * layer.width * layer.channels;
     const float* weights = layer.weights + above * kKernel * layer.channels;
-    E* out = static_cast<E*>(layer.out) + y * layer.out_width * layer.channels;
+    E* out = static_cast<E*>(layer.out) + (y - layer.first_out) * layer.out_width * layer.channels;
     if (layer.out_width < kGroup) {
       for (std::size_t x = 0; x < layer.out_width; ++x) {
         window_group<V, H, E, kKernel, kStride, 1, true>(layer, in, rows, weights, static_cast<std::ptrdiff_t>(x),

@@ -62,6 +62,8 @@ struct Depthwise {
   const float* bias = nullptr;     // [channels]
   void* out = nullptr;             // [out_height, out_width, channels], does not overlap `in`
   std::size_t out_height = 0, out_width = 0;
+  // Where only some rows are there: the row of the image that `in` begins with, that of the result for `out`.
+  std::size_t first_in = 0, first_out = 0;
   Epilogue epilogue;
 };
 

@@ -64,7 +64,7 @@ float window(const Depthwise& layer, std::size_t y, std::size_t x, std::size_t c
     for (std::size_t i = 0; i < layer.kernel; ++i) {
       const std::size_t column = x * layer.stride + i - layer.padding;
       if (column >= layer.width) continue;
-      sum += widen(in[(row * layer.width + column) * layer.channels + channel]) *
+      sum += widen(in[((row - layer.first_in) * layer.width + column) * layer.channels + channel]) *
              layer.weights[(j * layer.kernel + i) * layer.channels + channel];
     }
   }
@@ -78,7 +78,7 @@ void depthwise(const Depthwise& layer, std::size_t first, std::size_t last) {
     for (std::size_t x = 0; x < layer.out_width; ++x) {
       for (std::size_t c = 0; c < layer.channels; ++c) {
         narrow(activated(window<E>(layer, y, x, c), layer.epilogue),
-               out[(y * layer.out_width + x) * layer.channels + c]);
+               out[((y - layer.first_out) * layer.out_width + x) * layer.channels + c]);
       }
     }
   }

@@ -11,30 +11,15 @@
 #include <vector>
 
 #include "kernels/kernels.h"
+#include "operators/fused_layers.h"
 
 namespace ptrun {
 namespace {
 
 using kernels::Loops;
 
-const Loops& loops_for(c10::ScalarType type) {
-  TORCH_CHECK(type == at::kFloat || type == at::kBFloat16 || type == at::kShort,
-              "ptrun's operators take float32 and bfloat16, found ", type);
-  static const Loops* const kFloat32 = kernels::best_loops(kernels::Element::float32);
-  static const Loops* const kBfloat16 = kernels::best_loops(kernels::Element::bfloat16);
-  static const Loops* const kInt16 = kernels::best_loops(kernels::Element::int16);
-  return type == at::kFloat ? *kFloat32 : type == at::kBFloat16 ? *kBfloat16 : *kInt16;
-}
-
 std::size_t size_of(const at::Tensor& tensor, std::int64_t dimension) {
   return static_cast<std::size_t>(tensor.size(dimension));
-}
-
-kernels::Epilogue epilogue_of(std::int64_t activation, double low, double high, bool after_addition) {
-  TORCH_CHECK(activation >= 0 && activation <= static_cast<std::int64_t>(kernels::Activation::gelu_tanh),
-              "ptrun: no activation has number ", activation);
-  return {static_cast<kernels::Activation>(activation), static_cast<float>(low), static_cast<float>(high),
-          after_addition};
 }
 
 at::Tensor pack_pointwise(const at::Tensor& weight, at::ScalarType type) {
@@ -71,52 +56,35 @@ struct Part {
   std::size_t first_column, last_column;
 };
 
-// One part of a product; its rows are scaled by their image's gate and made integers where that is wanted, as many at a
-// time as stay in the second cache beside the weights.
-void run_part(const Loops& loops, kernels::Product product, const Part& part, const at::Tensor& input,
-              const std::optional<at::Tensor>& gate) {
-  const std::size_t size = input.dtype().itemsize();
-  const auto* other = static_cast<const char*>(product.other);
-  auto* out = static_cast<char*>(product.out);
-  const auto depth = static_cast<std::int64_t>(product.depth);
-  float scratch[kernels::kProductScratch];  // NOLINT(modernize-avoid-c-arrays): left as it is, 21 KB
-  product.scratch = scratch;
-  product.first_column = part.first_column;
-  product.last_column = part.last_column;
-  const bool integers = loops.element == kernels::Element::int16;
+// One part of a product; its rows are scaled by their image's gate where there is one, as many at a time as stay in the
+// second cache beside the weights.
+void run_part(const PointwiseLayer& layer, const Part& part, const at::Tensor& input,
+              const std::optional<at::Tensor>& gate, const at::Tensor* other, at::Tensor& out) {
+  const std::size_t size = layer.element_size;
+  const std::size_t depth = layer.product.depth;
+  const auto* in_bytes = static_cast<const char*>(input.const_data_ptr());
+  const auto* other_bytes = other == nullptr ? nullptr : static_cast<const char*>(other->const_data_ptr());
+  auto* out_bytes = static_cast<char*>(out.mutable_data_ptr());
+  PointwiseRun run(layer);
   const std::int64_t pixels = gate ? input.size(2) * input.size(3) : part.last_row;
-  const bool prepared = gate || integers;
-  const std::int64_t most =
-      prepared ? std::clamp<std::int64_t>(128 * 1024 / (depth * static_cast<std::int64_t>(size)), 56, 168)
-               : part.last_row - part.first_row;
-  const at::Tensor scaled = gate ? at::empty({std::min(most, pixels), depth}, input.options()) : at::Tensor();
-  const at::Tensor rounded = integers ? at::empty({most, depth}, at::kShort) : at::Tensor();
-  std::array<float, 168> row_scales{};
+  const std::int64_t most = gate ? static_cast<std::int64_t>(prepared_rows(layer)) : part.last_row - part.first_row;
+  const at::Tensor scaled =
+      gate ? at::empty({std::min(most, pixels), static_cast<std::int64_t>(depth)}, input.options()) : at::Tensor();
   for (std::int64_t row = part.first_row; row < part.last_row;) {
     const std::int64_t image = gate ? row / pixels : 0;
     const std::int64_t last = std::min({row + most, gate ? (image + 1) * pixels : part.last_row, part.last_row});
     const auto count = static_cast<std::size_t>(last - row);
-    const void* rows = static_cast<const char*>(input.const_data_ptr()) + static_cast<std::size_t>(row * depth) * size;
+    const void* rows = in_bytes + static_cast<std::size_t>(row) * depth * size;
     if (gate) {
       const auto* factors = static_cast<const char*>(gate->const_data_ptr());
-      loops_for(input.scalar_type())
-          .scale(rows, factors + static_cast<std::size_t>(image * depth) * size, count, product.depth,
+      loops_for(layer.type)
+          .scale(rows, factors + static_cast<std::size_t>(image) * depth * size, count, depth,
                  scaled.mutable_data_ptr());
       rows = scaled.const_data_ptr();
     }
-    kernels::Product piece = product;
-    if (integers) {
-      loops.quantise(static_cast<const float*>(rows), count, product.depth, rounded.mutable_data_ptr(),
-                     row_scales.data());
-      rows = rounded.const_data_ptr();
-      piece.row_scales = row_scales.data();
-    }
-    const std::size_t at = static_cast<std::size_t>(row) * product.columns * size;
-    piece.rows = rows;
-    piece.row_count = count;
-    piece.other = other == nullptr ? nullptr : other + at;
-    piece.out = out + at;
-    loops.product(piece);
+    const std::size_t at = static_cast<std::size_t>(row) * layer.product.columns * size;
+    run(rows, count, other_bytes == nullptr ? nullptr : other_bytes + at, out_bytes + at, part.first_column,
+        part.last_column);
     row = last;
   }
 }
@@ -126,22 +94,13 @@ at::Tensor pointwise(const at::Tensor& given, const std::optional<at::Tensor>& g
                      const std::optional<at::Tensor>& given_other, std::int64_t columns, bool pixels,
                      std::int64_t activation, double low, double high, bool after_addition) {
   TORCH_CHECK(given.dim() >= 1 && (!pixels || given.dim() == 4), "ptrun::pointwise: the input is ", given.sizes());
-  const bool integers = weight.scalar_type() == at::kShort;
-  const Loops& loops = loops_for(weight.scalar_type());
   const auto format = pixels ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
   const at::Tensor input = given.contiguous(format);
   std::vector<std::int64_t> sizes = input.sizes().vec();
   const std::int64_t depth = pixels ? sizes[1] : sizes.back();
   (pixels ? sizes[1] : sizes.back()) = columns;
-  TORCH_CHECK(columns > 0 && weight.sizes() == at::IntArrayRef({(columns + 7) / 8 * 8, depth}) &&
-                  input.scalar_type() == (integers ? at::kFloat : weight.scalar_type()) && weight.is_contiguous(),
-              "ptrun::pointwise: weights ", weight.sizes(), " do not fit an input of ", given.sizes());
-  TORCH_CHECK(bias.numel() == weight.size(0) && bias.scalar_type() == at::kFloat && bias.is_contiguous(),
-              "ptrun::pointwise: the bias does not fit");
-  TORCH_CHECK(
-      integers == scales.has_value() && (!integers || (scales->numel() == weight.size(0) && scales->is_contiguous() &&
-                                                       scales->scalar_type() == at::kFloat)),
-      "ptrun::pointwise: the scales do not fit");
+  const PointwiseLayer layer = pointwise_layer(weight, scales, bias, columns, depth, input.scalar_type(),
+                                               epilogue_of(activation, low, high, after_addition));
   std::optional<at::Tensor> gate;
   if (given_gate) {
     TORCH_CHECK(
@@ -158,29 +117,22 @@ at::Tensor pointwise(const at::Tensor& given, const std::optional<at::Tensor>& g
   at::Tensor out = at::empty(sizes, input.options(), format);
   if (out.numel() == 0) return out;
   const std::int64_t rows = out.numel() / columns;
-  kernels::Product product;
-  product.depth = static_cast<std::size_t>(depth);
-  product.weights = weight.const_data_ptr();
-  product.columns = static_cast<std::size_t>(columns);
-  product.bias = bias.const_data_ptr<float>();
-  product.column_scales = integers ? scales->const_data_ptr<float>() : nullptr;
-  product.other = other ? other->const_data_ptr() : nullptr;
-  product.out = out.mutable_data_ptr();
-  product.epilogue = epilogue_of(activation, low, high, after_addition);
+  const at::Tensor* added = other ? &*other : nullptr;
   const std::int64_t threads = at::get_num_threads();
   if (rows >= 28 * threads || threads == 1) {
     // Whole tiles for each thread, but for the last one.
     constexpr std::int64_t kTile = 14;
     const std::int64_t tiles = (rows + kTile - 1) / kTile;
     at::parallel_for(0, tiles, (tiles + threads - 1) / threads, [&](std::int64_t first, std::int64_t last) {
-      run_part(loops, product, {first * kTile, std::min(last * kTile, rows), 0, product.columns}, input, gate);
+      run_part(layer, {first * kTile, std::min(last * kTile, rows), 0, layer.product.columns}, input, gate, added, out);
     });
     return out;
   }
-  const auto panels = static_cast<std::int64_t>((product.columns + loops.panel - 1) / loops.panel);
+  const std::size_t panel = layer.loops->panel;
+  const auto panels = static_cast<std::int64_t>((layer.product.columns + panel - 1) / panel);
   at::parallel_for(0, panels, (panels + threads - 1) / threads, [&](std::int64_t first, std::int64_t last) {
-    const std::size_t end = std::min(static_cast<std::size_t>(last) * loops.panel, product.columns);
-    run_part(loops, product, {0, rows, static_cast<std::size_t>(first) * loops.panel, end}, input, gate);
+    const std::size_t end = std::min(static_cast<std::size_t>(last) * panel, layer.product.columns);
+    run_part(layer, {0, rows, static_cast<std::size_t>(first) * panel, end}, input, gate, added, out);
   });
   return out;
 }
@@ -188,33 +140,14 @@ at::Tensor pointwise(const at::Tensor& given, const std::optional<at::Tensor>& g
 at::Tensor depthwise(const at::Tensor& given, const at::Tensor& weight, const at::Tensor& bias, std::int64_t kernel,
                      std::int64_t stride, std::int64_t padding, std::int64_t activation, double low, double high) {
   TORCH_CHECK(given.dim() == 4, "ptrun::depthwise: the input is ", given.sizes(), ", expected [N, C, H, W]");
-  TORCH_CHECK(
-      (kernel == 3 || kernel == 5 || kernel == 7) && (stride == 1 || stride == 2) && padding >= 0 && padding < kernel,
-      "ptrun::depthwise: no loops for kernel ", kernel, ", stride ", stride, ", padding ", padding);
   const Loops& loops = loops_for(given.scalar_type());
   const at::Tensor input = given.contiguous(at::MemoryFormat::ChannelsLast);
-  TORCH_CHECK(weight.sizes() == at::IntArrayRef({kernel, kernel, input.size(1)}) && weight.is_contiguous() &&
-                  weight.scalar_type() == at::kFloat && bias.numel() == input.size(1) &&
-                  bias.scalar_type() == at::kFloat && bias.is_contiguous(),
-              "ptrun::depthwise: weights ", weight.sizes(), " do not fit an input of ", given.sizes());
-  const auto reach = [&](std::int64_t size) { return (size + 2 * padding - kernel) / stride + 1; };
-  TORCH_CHECK(input.size(2) + 2 * padding >= kernel && input.size(3) + 2 * padding >= kernel,
-              "ptrun::depthwise: the input of ", given.sizes(), " is smaller than the filter");
-  at::Tensor out = at::empty({input.size(0), input.size(1), reach(input.size(2)), reach(input.size(3))},
+  const kernels::Depthwise layer = depthwise_layer(weight, bias, kernel, stride, padding, input.size(1), input.size(2),
+                                                   input.size(3), epilogue_of(activation, low, high, false));
+  at::Tensor out = at::empty({input.size(0), input.size(1), static_cast<std::int64_t>(layer.out_height),
+                              static_cast<std::int64_t>(layer.out_width)},
                              input.options(), at::MemoryFormat::ChannelsLast);
   if (out.numel() == 0) return out;
-  kernels::Depthwise layer;
-  layer.height = size_of(input, 2);
-  layer.width = size_of(input, 3);
-  layer.channels = size_of(input, 1);
-  layer.kernel = static_cast<std::size_t>(kernel);
-  layer.stride = static_cast<std::size_t>(stride);
-  layer.padding = static_cast<std::size_t>(padding);
-  layer.weights = weight.const_data_ptr<float>();
-  layer.bias = bias.const_data_ptr<float>();
-  layer.out_height = size_of(out, 2);
-  layer.out_width = size_of(out, 3);
-  layer.epilogue = epilogue_of(activation, low, high, false);
   const std::size_t size = input.dtype().itemsize();
   const std::int64_t height = out.size(2);
   const std::int64_t rows = out.size(0) * height;
@@ -326,6 +259,17 @@ void register_fused_operators() {
     library->def(
         "depthwise(Tensor input, Tensor weight, Tensor bias, int kernel, int stride, int padding, int activation, "
         "float low, float high) -> Tensor");
+    library->def(
+        "strips(Tensor input, Tensor? expand_weight, Tensor? expand_scales, Tensor? expand_bias, int expand_columns, "
+        "float[] expand_epilogue, Tensor taps, Tensor bias, int kernel, int stride, int padding, float[] epilogue, "
+        "Tensor? project_weight, Tensor? project_scales, Tensor? project_bias, Tensor? other, int project_columns, "
+        "float[] project_epilogue) -> Tensor");
+    library->def(
+        "convolution(Tensor input, Tensor weight, Tensor? scales, Tensor bias, Tensor? other, int columns, int[] "
+        "kernel, "
+        "int stride, int padding, float[] epilogue) -> Tensor");
+    library->impl("convolution", torch::dispatch(c10::DispatchKey::CPU, TORCH_FN(convolution)));
+    library->impl("strips", torch::dispatch(c10::DispatchKey::CPU, TORCH_FN(strips)));
     library->def("attention(Tensor query, Tensor key, Tensor value, float scale) -> Tensor");
     library->impl("attention", torch::dispatch(c10::DispatchKey::CPU, TORCH_FN(attention)));
     library->def("global_mean(Tensor input) -> Tensor");

@@ -18,6 +18,16 @@ namespace ptrun {
 //   depthwise(Tensor input, Tensor weight, Tensor bias, int kernel, int stride, int padding, int activation, float low,
 //             float high) -> Tensor
 //     `weight` [kernel, kernel, C] float32, also for a bfloat16 input.
+//   strips(Tensor input, Tensor? expand_weight, Tensor? expand_scales, Tensor? expand_bias, int expand_columns,
+//          float[] expand_epilogue, Tensor taps, Tensor bias, int kernel, int stride, int padding, float[] epilogue,
+//          Tensor? project_weight, Tensor? project_scales, Tensor? project_bias, Tensor? other, int project_columns,
+//          float[] project_epilogue) -> Tensor
+//     pointwise (where there are weights), depthwise, pointwise (where there are weights), to the same bits as one
+//     after the other, without the images between them. An epilogue is activation, low, high, after_addition.
+//   convolution(Tensor input, Tensor weight, Tensor? scales, Tensor bias, Tensor? other, int columns, int[] kernel,
+//               int stride, int padding, float[] epilogue) -> Tensor
+//     A dense convolution of [N, C, H, W]; `weight` and `scales` of [columns, kernel height x kernel width x C], its
+//     depth rounded up to pairs with zeros but for float32.
 //   attention(Tensor query, Tensor key, Tensor value, float scale) -> Tensor
 //     softmax(query x key^T * scale) x value for each head of [N, heads, tokens, width]; in memory the heads of a token
 //     stand side by side in the result.

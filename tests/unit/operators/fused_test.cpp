@@ -1,28 +1,14 @@
 // Our own operators against ATen's.
-#include "operators/fused.h"
-
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
-#include <ATen/core/dispatch/Dispatcher.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "kernels/kernels.h"
+#include "operator_calls.h"
 
 namespace ptrun {
 namespace {
-
-at::Tensor call(const char* name, std::vector<c10::IValue> stack) {
-  register_fused_operators();
-  c10::Dispatcher::singleton().findSchemaOrThrow(name, "").callBoxed(&stack);
-  return stack.front().toTensor();
-}
-
-at::Tensor numbers(std::vector<std::int64_t> sizes, double phase) {
-  std::int64_t count = 1;
-  for (const std::int64_t size : sizes) count *= size;
-  return at::arange(count, at::kDouble).mul_(0.37).add_(phase).sin_().to(at::kFloat).reshape(sizes);
-}
 
 void expect_near(const at::Tensor& expected, const at::Tensor& found, c10::ScalarType type) {
   ASSERT_EQ(expected.sizes(), found.sizes());
@@ -30,12 +16,6 @@ void expect_near(const at::Tensor& expected, const at::Tensor& found, c10::Scala
   const double bound = (type == at::kFloat ? 1e-5 : 0.02) * std::max(1.0, expected.abs().max().item<double>());
   EXPECT_LT((expected - found.to(at::kFloat)).abs().max().item<double>(), bound);
 }
-
-std::int64_t id(kernels::Activation activation) { return static_cast<std::int64_t>(activation); }
-
-at::Tensor padded_bias(const at::Tensor& bias) { return at::constant_pad_nd(bias, {0, -bias.numel() & 7}); }
-
-constexpr double kInfinite = std::numeric_limits<double>::infinity();
 
 class FusedOperators : public ::testing::TestWithParam<std::tuple<c10::ScalarType, int>> {
  protected:
@@ -88,6 +68,52 @@ TEST_P(FusedOperators, PointwiseIsALinearLayerOverTheLastDimension) {
         "ptrun::pointwise", {x, c10::IValue(), call("ptrun::pack_pointwise", {w, type_}), c10::IValue(), padded_bias(b),
                              c10::IValue(), 70, false, id(kernels::Activation::clamp), -kInfinite, kInfinite, false});
     expect_near(at::linear(x.to(at::kFloat), w, b), found, type_);
+  }
+}
+
+// Rows of 4096 bytes are copied apart.
+TEST_P(FusedOperators, PointwiseOfRowsThatShareCachePlaces) {
+  for (const std::int64_t rows : {3, 30, 200}) {
+    const at::Tensor x = numbers({rows, 2048}, 0.1).to(type_);
+    const at::Tensor w = numbers({40, 2048}, 0.2).to(type_).to(at::kFloat);
+    const at::Tensor b = numbers({40}, 0.3);
+    const at::Tensor other = numbers({rows, 40}, 0.4).to(type_);
+    const at::Tensor found = call(
+        "ptrun::pointwise", {x, c10::IValue(), call("ptrun::pack_pointwise", {w, type_}), c10::IValue(), padded_bias(b),
+                             other, 40, false, id(kernels::Activation::clamp), -kInfinite, kInfinite, false});
+    expect_near(at::linear(x.to(at::kFloat), w, b) + other.to(at::kFloat), found, type_);
+  }
+}
+
+TEST_P(FusedOperators, ConvolutionIsDense) {
+  for (const std::int64_t kernel : {1, 2, 3, 7}) {
+    for (const std::int64_t stride : {1, 2, 3}) {
+      for (const std::int64_t padding : {std::int64_t{0}, kernel / 2, kernel + 1}) {
+        SCOPED_TRACE(::testing::Message() << kernel << " " << stride << " " << padding);
+        const at::Tensor x = numbers({3, 9, 17, 23}, 0.1).to(type_);
+        const at::Tensor w = numbers({27, 9, kernel, kernel + 1}, 0.2).to(type_).to(at::kFloat);
+        const at::Tensor b = numbers({27}, 0.3);
+        at::Tensor flat = w.permute({0, 2, 3, 1}).reshape({27, -1});
+        if (type_ != at::kFloat && flat.size(1) % 2 != 0) flat = at::constant_pad_nd(flat, {0, 1});
+        const at::Tensor plain = at::conv2d(x.to(at::kFloat), w, b, stride, padding);
+        const at::Tensor other = numbers(plain.sizes().vec(), 0.4).to(type_);
+        const at::Tensor found =
+            call("ptrun::convolution",
+                 {x, call("ptrun::pack_pointwise", {flat, type_}), c10::IValue(), padded_bias(b), other, 27,
+                  std::vector<std::int64_t>{kernel, kernel + 1}, stride, padding,
+                  std::vector<double>{static_cast<double>(id(kernels::Activation::clamp)), 0.0, kInfinite, 1.0}});
+        expect_near(at::relu(plain + other.to(at::kFloat)), found, type_);
+        if (type_ != at::kFloat) continue;
+        if (flat.size(1) % 2 != 0) flat = at::constant_pad_nd(flat, {0, 1});
+        const auto packed = call_all("ptrun::pack_integers", {flat});
+        const at::Tensor close = call(
+            "ptrun::convolution",
+            {x, packed[0], packed[1], padded_bias(b), c10::IValue(), 27, std::vector<std::int64_t>{kernel, kernel + 1},
+             stride, padding,
+             std::vector<double>{static_cast<double>(id(kernels::Activation::clamp)), -kInfinite, kInfinite, 0.0}});
+        EXPECT_LT((plain - close).abs().max().item<double>(), 2e-3 * plain.abs().max().item<double>());
+      }
+    }
   }
 }
 

@@ -12,7 +12,7 @@
 namespace ptrun {
 namespace {
 
-constexpr std::size_t kBlockBytes = 384 * 1024;
+constexpr std::size_t kBlockBytes = std::size_t{384} * 1024;
 constexpr std::size_t kTile = 14;  // rows that a product holds in registers
 
 struct Convolution {

@@ -11,6 +11,8 @@ using kernels::Loops;
 
 namespace {
 
+constexpr std::size_t kPreparedBytes = std::size_t{128} * 1024;
+constexpr std::size_t kCopiedBytes = std::size_t{512} * 1024;
 constexpr std::size_t kPage = 4096;
 constexpr std::size_t kWorthACopy = 28;  // rows
 
@@ -19,10 +21,10 @@ constexpr std::size_t kWorthACopy = 28;  // rows
 const Loops& loops_for(c10::ScalarType type) {
   TORCH_CHECK(type == at::kFloat || type == at::kBFloat16 || type == at::kShort,
               "ptrun's operators take float32 and bfloat16, found ", type);
-  static const Loops* const kFloat32 = kernels::best_loops(kernels::Element::float32);
-  static const Loops* const kBfloat16 = kernels::best_loops(kernels::Element::bfloat16);
-  static const Loops* const kInt16 = kernels::best_loops(kernels::Element::int16);
-  return type == at::kFloat ? *kFloat32 : type == at::kBFloat16 ? *kBfloat16 : *kInt16;
+  static const Loops* const float32 = kernels::best_loops(kernels::Element::float32);
+  static const Loops* const bfloat16 = kernels::best_loops(kernels::Element::bfloat16);
+  static const Loops* const int16 = kernels::best_loops(kernels::Element::int16);
+  return type == at::kFloat ? *float32 : type == at::kBFloat16 ? *bfloat16 : *int16;
 }
 
 kernels::Epilogue epilogue_of(std::int64_t activation, double low, double high, bool after_addition) {
@@ -64,7 +66,8 @@ PointwiseLayer pointwise_layer(const at::Tensor& weight, const std::optional<at:
 }
 
 std::size_t prepared_rows(const PointwiseLayer& layer) {
-  return std::clamp<std::size_t>(128 * 1024 / (layer.product.depth * layer.element_size), 56, kernels::kProductRows);
+  return std::clamp<std::size_t>(kPreparedBytes / (layer.product.depth * layer.element_size), 56,
+                                 kernels::kProductRows);
 }
 
 // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): the scratch is left as it is
@@ -95,7 +98,7 @@ void PointwiseRun::operator()(const void* rows, std::size_t count, const void* o
   }
   if (!rounded_.defined()) {
     // Rows a multiple of 4096 bytes apart share places of the first cache: a few at a time stand further apart here.
-    const std::size_t most = std::clamp<std::size_t>(512 * 1024 / bytes / 14 * 14, 28, kernels::kProductRows);
+    const std::size_t most = std::clamp<std::size_t>(kCopiedBytes / bytes / 14 * 14, 28, kernels::kProductRows);
     if (!apart_.defined()) apart_ = at::empty({static_cast<std::int64_t>(most * (bytes + 64))}, at::kByte);
     product.row_stride = (bytes + 64) / layer_.element_size;
     for (std::size_t row = 0; row < count; row += most) {

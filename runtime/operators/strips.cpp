@@ -12,7 +12,7 @@ namespace ptrun {
 namespace {
 
 // Half of a small second cache.
-constexpr std::size_t kStripBytes = 320 * 1024;
+constexpr std::size_t kStripBytes = std::size_t{320} * 1024;
 
 struct Layers {
   const kernels::Loops* loops = nullptr;  // of images

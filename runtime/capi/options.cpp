@@ -95,6 +95,7 @@ ptrun_predict_options default_predict_options() {
   options.max_detections = defaults.max_detections;
   options.max_image_pixels = defaults.max_image_pixels;
   options.max_image_bytes = defaults.max_image_bytes;
+  options.fast_decode = defaults.fast_decode ? 1 : 0;
   return options;
 }
 
@@ -138,6 +139,7 @@ PredictOptions predict_options(const ptrun_predict_options* given) {
   options.max_detections = read.max_detections;
   options.max_image_pixels = read.max_image_pixels;
   options.max_image_bytes = read.max_image_bytes;
+  options.fast_decode = read.fast_decode != 0;
   options.log = log_callback(read.log, read.log_user);
   return options;
 }

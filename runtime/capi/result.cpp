@@ -41,6 +41,7 @@ ptrun_result_info info_of(const ResultHandle& result) {
   info.width = prediction.geometry.original_width;
   info.height = prediction.geometry.original_height;
   info.exif_orientation = prediction.exif_orientation;
+  info.decoded_at = prediction.decoded_at;
   info.image = pointer(prediction.image);
   info.image_width = prediction.image_width;
   info.image_height = prediction.image_height;
@@ -88,9 +89,11 @@ ResultHandle::ResultHandle(Outcome&& given) : Handle(kKind), outcome(std::move(g
     }
     made.keypoint_count = detection.keypoints.size();
     if (made.keypoint_count != 0) made.keypoints = keypoints.data() + keypoints.size();
+    for (const Point& point : detection.corners) corners.push_back({point.x, point.y});
     for (const Keypoint& point : detection.keypoints) keypoints.push_back({point.x, point.y, point.score});
     detections.push_back(made);
   }
+  if (corners.size() != 4 * detections.size()) corners.clear();
   for (const SegmentArea& area : prediction.segments) segments.push_back({area.index, area.label.c_str(), area.area});
   for (const TensorOutput& tensor : prediction.tensors) {
     tensors.push_back({tensor.name.c_str(), archive::info(tensor.dtype).name.data(), pointer(tensor.shape),
@@ -119,6 +122,10 @@ ptrun_status ptrun_result_get_classes(ptrun_result* result, const ptrun_class** 
 
 ptrun_status ptrun_result_get_detections(ptrun_result* result, const ptrun_detection** items, size_t* count) {
   return give(result, &ResultHandle::detections, items, count);
+}
+
+ptrun_status ptrun_result_get_corners(ptrun_result* result, const ptrun_point** items, size_t* count) {
+  return give(result, &ResultHandle::corners, items, count);
 }
 
 ptrun_status ptrun_result_get_segments(ptrun_result* result, const ptrun_segment** items, size_t* count) {

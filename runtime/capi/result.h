@@ -20,6 +20,7 @@ struct ResultHandle : Handle {
   std::vector<ptrun_class> classes;
   std::vector<ptrun_detection> detections;
   std::vector<ptrun_keypoint> keypoints;
+  std::vector<ptrun_point> corners;  // four a detection, or none
   std::vector<ptrun_segment> segments;
   std::vector<ptrun_tensor> tensors;
 };

@@ -2,14 +2,15 @@
 //
 //   classify  one row an image: path, status, width, height, then index_1, label_1, score_1 (logit_1) to index_K ...,
 //             then stage, error, path_b64
-//   detect    one row a detection: path, status, width, height, index, label, score, x1, y1, x2, y2, stage, error,
-//   path_b64;
-//             an image without detections has one row with these columns empty
-//   segment   as detect, with area (pixels, semantic) before stage
+//   detect    one row a detection: path, status, width, height, index, label, score, x1, y1, x2, y2, corners, stage,
+//             error, path_b64; an image without detections has one row with these columns empty. corners of rotated
+//             boxes: x y of the four in turn, separated by spaces
+//   keypoints the same with keypoints, x y score of each separated by spaces, instead of corners
+//   segment   the same with area (pixels, semantic) and mask (COCO counts of [height, width]) instead
 //
 // The last column, path_b64, is base64 of a path that is not written as it is, else empty. Text that a spreadsheet
-// would run as a formula (first character = + - @) gets a leading apostrophe; control characters, bidirectional
-// overrides and what is not UTF-8 are escaped as \xNN. JSONL keeps the exact text.
+// would run as a formula (first character = + - @), also a mask, gets a leading apostrophe; control characters,
+// bidirectional overrides and what is not UTF-8 are escaped as \xNN. JSONL keeps the exact text.
 #include "core/text.h"
 #include "output/output.h"
 #include "output/text_format.h"
@@ -45,6 +46,11 @@ class Line {
     separate();
     append_6_digits(line_, static_cast<double>(value));
   }
+  // Numbers separated by spaces: a minus is no formula there.
+  void numbers(const std::string& values) {
+    separate();
+    line_ += values;
+  }
   void empty(int cells = 1) {
     for (int i = 0; i < cells; ++i) separate();
   }
@@ -72,7 +78,9 @@ class CsvWriter final : public RowWriter {
       }
     } else {
       header += ",index,label," + score + ",x1,y1,x2,y2";
-      if (context_.task == Task::segment) header += ",area";
+      header += context_.task == Task::segment     ? ",area,mask"
+                : context_.task == Task::keypoints ? ",keypoints"
+                                                   : ",corners";
     }
     header_ = header + ",stage,error,path_b64\n";
   }
@@ -105,7 +113,7 @@ class CsvWriter final : public RowWriter {
   }
 
   int task_cells() const { return context_.task == Task::classify ? 3 * context_.topk : object_cells(); }
-  int object_cells() const { return context_.task == Task::segment ? 8 : 7; }
+  int object_cells() const { return context_.task == Task::segment ? 9 : 8; }
 
   static Line begin(const Row& row) {
     Line line;
@@ -140,15 +148,40 @@ class CsvWriter final : public RowWriter {
     return line.end();
   }
 
+  // "1 2.5 3": a cell of several numbers.
+  static void append(std::string& cell, float value) {
+    if (!cell.empty()) cell += ' ';
+    append_6_digits(cell, static_cast<double>(value));
+  }
+
+  // What the task has beside boxes.
+  void shape(Line& line, const Detection& item) const {
+    std::string cell;
+    if (context_.task == Task::segment) {
+      line.empty();
+      if (item.mask) cell = item.mask->counts;
+    } else if (context_.task == Task::keypoints) {
+      for (const Keypoint& point : item.keypoints) {
+        for (const float value : {point.x, point.y, point.score}) append(cell, value);
+      }
+    } else {
+      for (const Point& point : item.corners) {
+        for (const float value : {point.x, point.y}) append(cell, value);
+      }
+    }
+    if (context_.task == Task::segment) return line.text(cell);
+    line.numbers(cell);
+  }
+
   std::string objects(const Row& row, const Prediction& prediction) const {
     std::string lines;
-    const bool areas = context_.task == Task::segment;
     for (const Detection& item : prediction.detections) {
       Line line = begin(row);
       line.integer(item.index);
       line.text(item.label);
       for (const float value : {item.score, item.x1, item.y1, item.x2, item.y2}) line.number(value);
-      line.empty(areas ? 3 : 2);
+      shape(line, item);
+      line.empty(2);
       lines += end(line, row);
     }
     for (const SegmentArea& item : prediction.segments) {
@@ -157,7 +190,7 @@ class CsvWriter final : public RowWriter {
       line.text(item.label);
       line.empty(5);
       line.integer(item.area);
-      line.empty(2);
+      line.empty(3);
       lines += end(line, row);
     }
     if (!lines.empty()) return lines;

@@ -2,7 +2,8 @@
 //
 //   every row   v, path, path_b64 (only when the path is not UTF-8), status
 //   an error    stage, error
-//   a result    task, width, height, exif (when not 1), mode (when not "RGB"), then by task:
+//   a result    task, width, height, exif (when not 1), mode (when not "RGB"), decoded_at ("1/4", of
+//               --fast-decode), then by task:
 //     classify             predictions [{index, label, score}]
 //     detect               predictions [{index, label, score, box}], of rotated boxes with corners [[x, y], ...]
 //     segment, instances   as detect, with mask {size [height, width], counts} as pycocotools writes it
@@ -252,6 +253,10 @@ std::string to_json_row(const Row& row) {
   if (prediction.mode != "RGB") {
     append_key(out, "mode");
     append_json_string(out, prediction.mode);
+  }
+  if (prediction.decoded_at != 1) {
+    append_key(out, "decoded_at");
+    append_json_string(out, "1/" + std::to_string(prediction.decoded_at));
   }
   append_task(out, prediction);
   return out + '}';

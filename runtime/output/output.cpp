@@ -20,7 +20,7 @@ bool is_any_case_suffix(std::string_view text, std::string_view suffix) {
 const std::vector<OutputFormat>& output_format_table() {
   static const std::vector<OutputFormat> kTable = {
       {"jsonl", ".jsonl", {}, false, make_jsonl_writer},
-      {"csv", ".csv", {Task::classify, Task::detect, Task::segment}, true, make_csv_writer},
+      {"csv", ".csv", {Task::classify, Task::detect, Task::segment, Task::keypoints}, true, make_csv_writer},
       {"npz", ".npz", {Task::tensors}, true, make_npz_writer},
       {"table", "", {}, false, make_table_writer},
   };

@@ -99,7 +99,7 @@ class Worker {
       prediction.task = shared_.model.task();
       prediction.exif_orientation = pixels_.exif_orientation;
       prediction.mode = pixels_.mode;
-      if (pixels_.reduced != 1) prediction.mode += " 1/" + std::to_string(pixels_.reduced);
+      prediction.decoded_at = pixels_.reduced;
       outcomes_.push_back(std::move(outcome));
       waiting_.push_back({std::move(request.done), std::move(subject)});
       return;
@@ -192,6 +192,7 @@ class Worker {
       prediction.geometry = prepared.geometry;
       prediction.exif_orientation = prepared.exif_orientation;
       prediction.mode = prepared.mode;
+      prediction.decoded_at = prepared.decoded_at;
       run_model(place, 1, alone);
       outcomes_[place] = std::move(alone[0]);
       return;

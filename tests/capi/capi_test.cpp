@@ -17,6 +17,36 @@ void collect(void* user, int32_t level, const char* message) {
   if (level == PTRUN_LOG_WARNING) static_cast<std::vector<std::string>*>(user)->emplace_back(message);
 }
 
+TEST(CapiTest, FastDecodeIsSaid) {
+  const char* fields[] = {"input_size", "32"};
+  ptrun_load_options loading;
+  ASSERT_EQ(ptrun_load_options_init(&loading, sizeof(loading)), PTRUN_OK);
+  loading.preset_fields = fields;
+  loading.preset_field_count = 2;
+  ptrun_model* model = nullptr;
+  ASSERT_EQ(ptrun_load(kWeights.c_str(), &loading, &model), PTRUN_OK) << ptrun_last_error();
+  for (const int fast : {0, 1}) {
+    ptrun_predict_options options;
+    ASSERT_EQ(ptrun_predict_options_init(&options, sizeof(options)), PTRUN_OK);
+    EXPECT_EQ(options.fast_decode, 0);
+    options.fast_decode = fast;
+    options.workers = 1;
+    ptrun_predictor* predictor = nullptr;
+    ASSERT_EQ(ptrun_predictor_create(model, &options, &predictor), PTRUN_OK) << ptrun_last_error();
+    ptrun_result* result = nullptr;
+    ASSERT_EQ(ptrun_predict_file(predictor, (kPhotos + "cat.jpg").c_str(), &result), PTRUN_OK) << ptrun_last_error();
+    ptrun_result_info info{};
+    info.size = sizeof(info);
+    ASSERT_EQ(ptrun_result_get_info(result, &info), PTRUN_OK);
+    EXPECT_EQ(info.decoded_at, fast != 0 ? 4 : 1);
+    EXPECT_STREQ(info.mode, "RGB");
+    EXPECT_EQ(info.width, 451);
+    EXPECT_EQ(ptrun_result_free(result), PTRUN_OK);
+    EXPECT_EQ(ptrun_predictor_free(predictor), PTRUN_OK);
+  }
+  EXPECT_EQ(ptrun_model_free(model), PTRUN_OK);
+}
+
 TEST(CapiTest, OptionsReachTheEngine) {
   std::vector<std::string> names(1000);
   for (std::size_t i = 0; i < names.size(); ++i) names[i] = "class " + std::to_string(i);

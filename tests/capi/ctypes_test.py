@@ -16,6 +16,7 @@ class PredictOptions(ctypes.Structure):
         ("workers", c_int32), ("threads_per_worker", c_int32), ("expected_images", c_uint64), ("topk", c_int32),
         ("activation", c_int32), ("confidence", c_float), ("iou", c_float), ("max_detections", c_int32),
         ("max_image_pixels", c_uint64), ("max_image_bytes", c_uint64), ("log", c_void_p), ("log_user", c_void_p),
+        ("fast_decode", c_int32),
     ]  # fmt: skip
 
 
@@ -29,6 +30,19 @@ class Input(ctypes.Structure):
 
 class Class(ctypes.Structure):
     _fields_ = [("index", c_int32), ("score", c_float), ("label", c_char_p)]
+
+
+class Point(ctypes.Structure):
+    _fields_ = [("x", c_float), ("y", c_float)]
+
+
+class ResultInfo(ctypes.Structure):
+    _fields_ = [
+        ("size", c_size_t), ("status", c_int32), ("logits", c_int32), ("message", c_char_p), ("stage", c_char_p),
+        ("task", c_char_p), ("mode", c_char_p), ("width", c_int32), ("height", c_int32), ("exif_orientation", c_int32),
+        ("image_width", c_int32), ("image_height", c_int32), ("image", c_void_p), ("segment_map", c_void_p),
+        ("embedding", c_void_p), ("embedding_count", c_size_t), ("decoded_at", c_int32),
+    ]  # fmt: skip
 
 
 class ModelInfo(ctypes.Structure):
@@ -65,6 +79,18 @@ def main():
     options.topk = 2
     call("ptrun_predictor_create", model, byref(options), byref(predictor))
 
+    def check_info(result):
+        known = ResultInfo(size=ctypes.sizeof(ResultInfo))
+        call("ptrun_result_get_info", result, byref(known))
+        assert (known.task, known.decoded_at) == (b"classify", 1) and known.mode in (b"RGB", b"L")
+        assert known.width > 0 and known.height > 0
+        known = ResultInfo(size=104, decoded_at=77)  # as version 1 of the interface has it
+        call("ptrun_result_get_info", result, byref(known))
+        assert (known.task, known.decoded_at) == (b"classify", 77)
+        corners, count = POINTER(Point)(), c_size_t(5)
+        call("ptrun_result_get_corners", result, byref(corners), byref(count))
+        assert not corners and count.value == 0
+
     def classes(result):
         items, count = POINTER(Class)(), c_size_t()
         call("ptrun_result_get_classes", result, byref(items), byref(count))
@@ -79,6 +105,7 @@ def main():
     for name in names:
         result = c_void_p()
         call("ptrun_predict_file", predictor, name.encode(), byref(result))
+        check_info(result)
         one_by_one[name] = classes(result)
         assert len(one_by_one[name]) == 2
     cat = next(name for name in names if name.endswith("cat.jpg"))

@@ -117,7 +117,8 @@ class Misuse {
   }
 
   std::size_t wrong_struct_size(std::size_t right) {
-    const std::array<std::size_t, 4> wrong = {0, 8, right - 8, std::size_t{1} << (20 + pick(40))};
+    // Half of it is less than the first version of any struct had.
+    const std::array<std::size_t, 4> wrong = {0, 8, right / 2, std::size_t{1} << (20 + pick(40))};
     return wrong[pick(4)];
   }
 
@@ -332,8 +333,49 @@ TEST(CapiMisuseTest, ResultsPointIntoTheirOwnHandle) {
   EXPECT_STREQ(tensors[0].dtype, "int64");
   EXPECT_EQ(tensors[0].byte_count, 8U);
   ASSERT_EQ(ptrun_result_get_segments(handles.result, &segments, &count), PTRUN_OK);
-  EXPECT_EQ(count, 0U);
-  EXPECT_EQ(segments, nullptr);
+  ASSERT_EQ(count, 2U);
+  EXPECT_STREQ(segments[0].label, "dog");
+  EXPECT_EQ(segments[0].area, 3);
+  const ptrun_point* corners = nullptr;
+  ASSERT_EQ(ptrun_result_get_corners(handles.result, &corners, &count), PTRUN_OK);
+  ASSERT_EQ(count, 8U);
+  EXPECT_EQ(corners[4].y, -1);
+  EXPECT_EQ(corners[7].x, -1);
+  ptrun_result_info info{};
+  info.size = sizeof(info);
+  ASSERT_EQ(ptrun_result_get_info(handles.result, &info), PTRUN_OK);
+  ASSERT_NE(info.segment_map, nullptr);
+  EXPECT_EQ(info.segment_map[1], 0);
+  EXPECT_EQ(info.decoded_at, 1);
+  handles.free();
+}
+
+// Structs as callers of version 1 have them end before the fields of version 2.
+TEST(CapiMisuseTest, CallersOfVersionOneGoOn) {
+  Handles handles;
+  handles.make();
+  ptrun_predict_options options{};
+  ASSERT_EQ(ptrun_predict_options_init(&options, 96), PTRUN_OK);
+  EXPECT_EQ(options.size, 96U);
+  options.fast_decode = 1;  // beyond what the size says
+  ptrun_predictor* predictor = nullptr;
+  const auto decoded_at = [&](std::size_t size) {
+    ptrun_result* result = nullptr;
+    EXPECT_EQ(ptrun_predictor_create(handles.model, &options, &predictor), PTRUN_OK) << ptrun_last_error();
+    EXPECT_EQ(ptrun_predict_file(predictor, "photo.jpg", &result), PTRUN_OK);
+    ptrun_result_info info{};
+    info.size = size;
+    info.decoded_at = -1;
+    EXPECT_EQ(ptrun_result_get_info(result, &info), PTRUN_OK) << ptrun_last_error();
+    EXPECT_STREQ(info.task, "classify");
+    EXPECT_EQ(ptrun_result_free(result), PTRUN_OK);
+    EXPECT_EQ(ptrun_predictor_free(predictor), PTRUN_OK);
+    return info.decoded_at;
+  };
+  EXPECT_EQ(decoded_at(sizeof(ptrun_result_info)), 1);
+  EXPECT_EQ(decoded_at(104), -1) << "was written beyond the size that the caller gave";
+  options.size = sizeof(options);
+  EXPECT_EQ(decoded_at(sizeof(ptrun_result_info)), 4);
   handles.free();
 }
 

@@ -84,13 +84,17 @@ static void check_results(ptrun_predictor* predictor, const char* photo) {
   size_t size;
   unsigned char* bytes = read_all(photo, &size);
   unsigned char red[4 * 4 * 4];
+  const ptrun_point* corners;
+  size_t count;
   int i;
 
   CHECK(ptrun_predict_file(predictor, photo, &result) == PTRUN_OK);
   info.size = sizeof info;
   CHECK(ptrun_result_get_info(result, &info) == PTRUN_OK);
   CHECK(info.status == PTRUN_OK && info.width == 451 && info.height == 300 && strcmp(info.task, "classify") == 0);
+  CHECK(info.decoded_at == 1); /* fast_decode finds nothing to gain: the photo is hardly larger than the input */
   CHECK(best_of(result) == 285);
+  CHECK(ptrun_result_get_corners(result, &corners, &count) == PTRUN_OK && corners == NULL && count == 0);
   CHECK(ptrun_result_free(result) == PTRUN_OK);
 
   CHECK(ptrun_predict_bytes(predictor, bytes, size, &result) == PTRUN_OK && best_of(result) == 285);
@@ -142,6 +146,7 @@ int main(int argc, char** argv) {
   CHECK(ptrun_predict_options_init(&options, sizeof options) == PTRUN_OK);
   options.topk = 3;
   options.workers = 1;
+  options.fast_decode = 1;
   CHECK(ptrun_predictor_create(model, &options, &predictor) == PTRUN_OK);
   CHECK(ptrun_model_free(model) == PTRUN_OK); /* the predictor goes on */
   info.size = sizeof info;

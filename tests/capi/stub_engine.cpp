@@ -52,7 +52,8 @@ std::string to_json(const Inspection&) { return "{}"; }
 std::vector<DeviceInfo> devices() { return {{{}, "cpu", "stub"}}; }
 
 struct Predictor::Impl {
-  explicit Impl(Model given) : model(std::move(given)), thread([this] { run(); }) {}
+  Impl(Model given, PredictOptions chosen)
+      : model(std::move(given)), options(std::move(chosen)), thread([this] { run(); }) {}
   ~Impl() {
     {
       const std::lock_guard lock(mutex);
@@ -74,12 +75,17 @@ struct Predictor::Impl {
       prediction.detections.resize(2);
       prediction.detections[1].keypoints = {{1, 2, 0.5F}, {3, 4, 0.25F}};
       prediction.detections[1].mask = Mask{2, 2, "04"};
+      for (Detection& detection : prediction.detections) detection.corners = {{0, -1}, {2, 0}, {1, 2}, {-1, 1}};
+      prediction.segments = {{1, "dog", 3}, {0, "cat", 1}};
+      prediction.segment_map = {1, 0, 1, 1};
+      prediction.decoded_at = options.fast_decode ? 4 : 1;
       prediction.tensors = {{"t", DType::int64, {1}, std::vector<std::byte>(8)}};
       done(std::move(outcome));
       lock.lock();
     }
   }
   Model model;
+  PredictOptions options;
   std::mutex mutex;
   std::condition_variable work;
   std::deque<Callback> queue;
@@ -87,7 +93,8 @@ struct Predictor::Impl {
   std::thread thread;
 };
 
-Predictor::Predictor(const Model& model, const PredictOptions&) : impl_(std::make_unique<Impl>(model)) {}
+Predictor::Predictor(const Model& model, const PredictOptions& options)
+    : impl_(std::make_unique<Impl>(model, options)) {}
 Predictor::~Predictor() = default;
 void Predictor::predict_async(Input, Callback done, const Cancellation& cancellation) {
   if (cancellation.cancelled()) {

@@ -22,7 +22,7 @@ extern "C" {
 #endif
 
 /* The version of this interface. Grows with every addition. */
-#define PTRUN_C_API_VERSION 1
+#define PTRUN_C_API_VERSION 2
 
 /* PTRUN_OK, or what went wrong. */
 typedef int32_t ptrun_status;
@@ -156,6 +156,7 @@ typedef struct ptrun_predict_options {
   uint64_t max_image_bytes;   /* of an encoded file: 1 GiB */
   ptrun_log_callback log;
   void* log_user;
+  int32_t fast_decode; /* not 0: large JPEGs are decoded at a fraction of their size; faster, other pixels. Version 2 */
 } ptrun_predict_options;
 /* Fills `options` with the defaults. */
 PTRUN_API ptrun_status ptrun_predict_options_init(ptrun_predict_options* options, size_t size);
@@ -239,6 +240,12 @@ typedef struct ptrun_keypoint {
   float score;
 } ptrun_keypoint;
 
+/* A place in the image. */
+typedef struct ptrun_point {
+  float x; /* pixels of the upright original; may lie outside it */
+  float y;
+} ptrun_point;
+
 /* One object in the image. */
 typedef struct ptrun_detection {
   int32_t index;
@@ -290,6 +297,7 @@ typedef struct ptrun_result_info {
   const uint8_t* segment_map; /* segment: class of each pixel [height, width]; else NULL */
   const float* embedding;     /* embed; else NULL */
   size_t embedding_count;
+  int32_t decoded_at; /* 2, 4 or 8: fast_decode read a JPEG at 1 / that of its width and height; 1: whole. Version 2 */
 } ptrun_result_info;
 /* Set info->size before. Pointers are valid until the result is freed, also those of the arrays below. */
 PTRUN_API ptrun_status ptrun_result_get_info(ptrun_result* result, ptrun_result_info* info);
@@ -297,7 +305,10 @@ PTRUN_API ptrun_status ptrun_result_get_info(ptrun_result* result, ptrun_result_
 PTRUN_API ptrun_status ptrun_result_get_classes(ptrun_result* result, const ptrun_class** items, size_t* count);
 /* detect, segment, keypoints: best first. */
 PTRUN_API ptrun_status ptrun_result_get_detections(ptrun_result* result, const ptrun_detection** items, size_t* count);
-/* segment: classes by their area. */
+/* Of rotated boxes the corners, in turn: four for each detection, in the order of the detections, whose x1 to y2
+ * enclose them. Empty where boxes are not rotated. Since version 2. */
+PTRUN_API ptrun_status ptrun_result_get_corners(ptrun_result* result, const ptrun_point** items, size_t* count);
+/* segment: the classes of the pixels, the largest area first. */
 PTRUN_API ptrun_status ptrun_result_get_segments(ptrun_result* result, const ptrun_segment** items, size_t* count);
 /* tensors: raw outputs. */
 PTRUN_API ptrun_status ptrun_result_get_tensors(ptrun_result* result, const ptrun_tensor** items, size_t* count);

@@ -82,6 +82,7 @@ struct Prediction {
   Geometry geometry;
   int exif_orientation = 1;  // the tag that was found, 1..8
   std::string mode = "RGB";  // Pillow's mode of the file before conversion
+  int decoded_at = 1;        // 2, 4 or 8: fast_decode read a JPEG at 1 / that of its width and height; 1: whole
   bool logits = false;       // scores are logits (activation none)
 
   std::vector<ClassScore> classes;        // classify: best first

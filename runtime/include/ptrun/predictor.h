@@ -43,8 +43,8 @@ struct PredictOptions {
   float iou = 0.7F;          // NMS threshold
   int max_detections = 300;
   // JPEGs are decoded at a half, a quarter or an eighth of their size where that is at least twice the size that they
-  // are resized to (Pillow's draft() with a reducing_gap of 2): faster, other pixels. Prediction::mode then names the
-  // fraction: "RGB 1/8".
+  // are resized to (Pillow's draft() with a reducing_gap of 2): faster, other pixels. Prediction::decoded_at
+  // says so.
   bool fast_decode = false;
   std::uint64_t max_image_pixels = 100'000'000;  // a larger image is refused from its header
   std::uint64_t max_image_bytes = 1ULL << 30U;   // of an encoded file

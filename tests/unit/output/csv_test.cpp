@@ -48,7 +48,7 @@ TEST(CsvTest, OneRowAnImageWithItsTopK) {
 }
 
 TEST(CsvTest, EveryLineHasTheHeadersCells) {
-  for (const Task task : {Task::classify, Task::detect, Task::segment}) {
+  for (const Task task : {Task::classify, Task::detect, Task::segment, Task::keypoints}) {
     Row found = classified("a.jpg", {});
     found.outcome.prediction->task = task;
     Row nothing = found;
@@ -77,11 +77,26 @@ TEST(CsvTest, OneRowADetection) {
   item.score = 0.75F;
   item.x2 = 10.5F;
   item.y2 = 20;
-  row.outcome.prediction->detections = {item, item};
+  Detection rotated = item;
+  rotated.corners = {{-1.5F, 2}, {3, 4}, {5, 6}, {7, 8.25F}};
+  row.outcome.prediction->detections = {item, rotated};
   EXPECT_EQ(csv(context(Task::detect), {row}),
-            "path,status,width,height,index,label,score,x1,y1,x2,y2,stage,error,path_b64\n"
-            "a.jpg,ok,4,3,3,car,0.75,0,0,10.5,20,,,\n"
-            "a.jpg,ok,4,3,3,car,0.75,0,0,10.5,20,,,\n");
+            "path,status,width,height,index,label,score,x1,y1,x2,y2,corners,stage,error,path_b64\n"
+            "a.jpg,ok,4,3,3,car,0.75,0,0,10.5,20,,,,\n"
+            "a.jpg,ok,4,3,3,car,0.75,0,0,10.5,20,-1.5 2 3 4 5 6 7 8.25,,,\n");
+
+  item.keypoints = {{1, 2, 0.5F}, {-3, 4.5F, 0.25F}};
+  row.outcome.prediction->detections = {item};
+  EXPECT_EQ(csv(context(Task::keypoints), {row}),
+            "path,status,width,height,index,label,score,x1,y1,x2,y2,keypoints,stage,error,path_b64\n"
+            "a.jpg,ok,4,3,3,car,0.75,0,0,10.5,20,1 2 0.5 -3 4.5 0.25,,,\n");
+
+  // A mask may begin as a formula does; its own characters are 0 to o.
+  item.mask = Mask{4, 3, "=0\\o"};
+  row.outcome.prediction->detections = {item};
+  EXPECT_EQ(csv(context(Task::segment), {row}),
+            "path,status,width,height,index,label,score,x1,y1,x2,y2,area,mask,stage,error,path_b64\n"
+            "a.jpg,ok,4,3,3,car,0.75,0,0,10.5,20,,'=0\\o,,,\n");
 }
 
 TEST(CsvTest, QuotingAndFormulas) {

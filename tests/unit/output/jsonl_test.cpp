@@ -46,6 +46,8 @@ TEST(JsonlTest, ExifAndModeAppearOnlyWhenTheyAreUnusual) {
   row.outcome.prediction->exif_orientation = 6;
   row.outcome.prediction->mode = "CMYK";
   EXPECT_THAT(to_json_row(row), testing::HasSubstr(R"("height":300,"exif":6,"mode":"CMYK","predictions")"));
+  row.outcome.prediction->decoded_at = 4;
+  EXPECT_THAT(to_json_row(row), testing::HasSubstr(R"("mode":"CMYK","decoded_at":"1/4","predictions")"));
 }
 
 TEST(JsonlTest, LogitsAndMissingLabels) {

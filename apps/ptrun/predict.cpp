@@ -124,7 +124,10 @@ int predict(const Arguments& arguments, Console& console) {
   LoadOptions loading = exit_on_error(kUsage, [&] { return load_options(arguments); });
   options.predict.log = loading.log = console.log_callback();
   options.write_stdout = [&console](const std::string& bytes) { console.write_result(bytes); };
-  if (options.stdout_format.empty() && options.outputs.empty()) {
+  // Pictures are no rows.
+  const bool has_rows = std::any_of(options.outputs.begin(), options.outputs.end(),
+                                    [](const std::string& name) { return name.empty() || name.back() != '/'; });
+  if (options.stdout_format.empty() && !has_rows) {
     options.stdout_format = Console::output_is_terminal() ? "table" : "jsonl";
   }
   options.stdout_columns = Console::output_columns();

@@ -19,6 +19,6 @@ Labels load() {
 
 }  // namespace
 
-std::vector<LabelSet> label_sets() { return {{"imagenet1k", kNames.size(), load}}; }
+std::vector<LabelSet> label_sets() { return {{"imagenet1k", kNames.size(), load}, voc_labels()}; }
 
 }  // namespace ptrun::models

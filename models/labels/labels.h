@@ -8,5 +8,6 @@
 namespace ptrun::models {
 
 std::vector<LabelSet> label_sets();
+LabelSet voc_labels();
 
 }  // namespace ptrun::models

@@ -25,6 +25,7 @@ Values segmentation(ModuleWriter& w, const PickledModule& m, const Values& in) {
     result.items.push_back(resize_like(w, w.forward(*aux, named(m, features, "aux")), image));
     result.names.emplace_back("aux");
   }
+  w.facts().task = Task::segment;
   return result;
 }
 
@@ -40,6 +41,7 @@ Values lraspp(ModuleWriter& w, const PickledModule& m, const Values& in) {
   const Value image = w.only(m, in);
   Values result(resize_like(w, w.only(m, w.forward(m.child("classifier"), w.forward(m.child("backbone"), in))), image));
   result.names.emplace_back("out");
+  w.facts().task = Task::segment;
   return result;
 }
 

@@ -18,9 +18,10 @@ struct HeadRow {
   Task task;
 };
 constexpr std::array kHeads = {
-    HeadRow{"Detect", Task::detect},     HeadRow{"v10Detect", Task::detect}, HeadRow{"Segment", Task::segment},
-    HeadRow{"Segment26", Task::segment}, HeadRow{"Pose", Task::keypoints},   HeadRow{"Pose26", Task::keypoints},
-    HeadRow{"Classify", Task::classify}, HeadRow{"OBB", Task::detect},       HeadRow{"OBB26", Task::detect},
+    HeadRow{"Detect", Task::detect},           HeadRow{"v10Detect", Task::detect}, HeadRow{"Segment", Task::segment},
+    HeadRow{"Segment26", Task::segment},       HeadRow{"Pose", Task::keypoints},   HeadRow{"Pose26", Task::keypoints},
+    HeadRow{"Classify", Task::classify},       HeadRow{"OBB", Task::detect},       HeadRow{"OBB26", Task::detect},
+    HeadRow{"SemanticSegment", Task::segment},
 };
 
 // The indices a layer reads from; for a list, in its order.

@@ -72,6 +72,7 @@ JobSummary run_job(const Model& model, const InputList& inputs, const JobOptions
   const std::size_t unanswered = most_unanswered(predictor);
   const auto cancelled = [&] { return options.cancel != nullptr && options.cancel->load(); };
 
+  const bool keeps_maps = outputs.writes_pictures();
   std::size_t submitted = 0;
   for (std::size_t next = 0; next < summary.total;) {
     if (cancelled() && !summary.cancelled) {
@@ -82,7 +83,9 @@ JobSummary run_job(const Model& model, const InputList& inputs, const JobOptions
     while (!summary.cancelled && submitted < std::min({summary.total, next + window, arrived + unanswered})) {
       Input input;
       input.path = inputs.paths[submitted];
-      predictor.submit(std::move(input), [&reorder, sequence = submitted](Outcome&& outcome) {
+      predictor.submit(std::move(input), [&reorder, keeps_maps, sequence = submitted](Outcome&& outcome) {
+        // A byte a pixel of every photo that waits for its row is much where nobody writes them.
+        if (!keeps_maps && outcome.ok()) std::vector<std::uint8_t>().swap(outcome.prediction->segment_map);
         reorder.put(sequence, std::move(outcome));
       });
       ++submitted;
@@ -93,9 +96,9 @@ JobSummary run_job(const Model& model, const InputList& inputs, const JobOptions
     progress.sometimes();
     if (!outcome) continue;
     if (outcome->cancelled) break;
-    outputs.write({inputs.paths[next], *outcome});
-    ++next;
     ++(outcome->ok() ? summary.succeeded : summary.failed);
+    outputs.write({inputs.paths[next], std::move(*outcome), {}});
+    ++next;
     if (options.stop_after_errors != 0 && summary.failed >= options.stop_after_errors) {
       summary.stopped_on_errors = next < summary.total;
       break;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 #include <system_error>
 
 #include "core/text.h"
@@ -65,6 +66,30 @@ void check_file(const std::string& path, const JobOptions& options) {
   }
 }
 
+void check_picture_folder(const std::string& path, const JobOptions& options, std::optional<Task> task) {
+  const std::string subject = printable(path);
+  if (task && *task != Task::segment) {
+    throw Error(ErrorCode::invalid_argument, subject,
+                "is a folder for pictures, which the task " + std::string(to_string(*task)) +
+                    " has none of; give the name of a file of results, or a model that segments");
+  }
+  // With its slash a file of that name would not be found.
+  const std::size_t last = path.find_last_not_of('/');
+  const std::string plain = last == std::string::npos ? path : path.substr(0, last + 1);
+  struct stat info {};
+  if (!exists(plain, info)) return check_file(plain, options);
+  if (!S_ISDIR(info.st_mode)) {
+    throw Error(ErrorCode::invalid_argument, subject, "is no folder, expected one; give another name");
+  }
+  std::error_code error;
+  const bool empty = std::filesystem::directory_iterator(path, error) == std::filesystem::directory_iterator();
+  if (error) throw Error(ErrorCode::invalid_argument, subject, "cannot be read (" + error.message() + ")");
+  if (!empty && !options.force) {
+    throw Error(ErrorCode::invalid_argument, subject,
+                "the folder holds files already; give another name, or --force to write among them");
+  }
+}
+
 }  // namespace
 
 std::vector<OutputFormatInfo> output_formats() {
@@ -77,11 +102,18 @@ std::vector<OutputFormatInfo> output_formats() {
 
 void check_outputs(const JobOptions& options, std::optional<Task> task) {
   for (auto path = options.outputs.begin(); path != options.outputs.end(); ++path) {
-    const OutputFormat& format = output_format_for(*path);
     const auto same = [&](const std::string& other) { return one_spelling(other) == one_spelling(*path); };
     if (std::find_if(options.outputs.begin(), path, same) != path) {
       throw Error(ErrorCode::invalid_argument, printable(*path), "the output is named twice, expected once");
     }
+    if (names_picture_folder(*path)) {
+      if (std::find_if(options.outputs.begin(), path, names_picture_folder) != path) {
+        throw Error(ErrorCode::invalid_argument, printable(*path), "is a second folder for pictures, expected one");
+      }
+      check_picture_folder(*path, options, task);
+      continue;
+    }
+    const OutputFormat& format = output_format_for(*path);
     check_file(*path, options);
     if (task) check_task(format, printable(*path), *task);
   }
@@ -96,15 +128,36 @@ void check_outputs(const JobOptions& options, std::optional<Task> task) {
 std::optional<Task> task_of_outputs(const JobOptions& options) {
   if (options.outputs.empty() || !options.stdout_format.empty()) return std::nullopt;
   for (const std::string& path : options.outputs) {
+    if (names_picture_folder(path)) return std::nullopt;
     if (output_format_for(path).tasks != std::vector<Task>{Task::tensors}) return std::nullopt;
   }
   return Task::tensors;
 }
 
 namespace job {
+namespace {
+
+// An image may have the name that a picture gets.
+void check_no_image_below(const std::string& folder, const std::vector<std::string>& images) {
+  std::error_code error;
+  const std::filesystem::path root = std::filesystem::canonical(folder, error);
+  if (error) return;  // not there yet
+  std::set<std::filesystem::path> seen;
+  for (const std::string& image : images) {
+    const std::filesystem::path parent = std::filesystem::path(image).parent_path();
+    if (!seen.insert(parent).second) continue;
+    const std::filesystem::path place = std::filesystem::weakly_canonical(parent.empty() ? "." : parent, error);
+    if (error || std::mismatch(root.begin(), root.end(), place.begin(), place.end()).first != root.end()) continue;
+    throw Error(ErrorCode::invalid_argument, printable(folder),
+                "the folder holds images to read, such as " + printable(image) + "; give another one for pictures");
+  }
+}
+
+}  // namespace
 
 void check_not_read(const JobOptions& options, const std::string& model, const std::vector<std::string>& images) {
   for (const std::string& output : options.outputs) {
+    if (names_picture_folder(output)) check_no_image_below(output, images);
     struct stat written {};
     // Without --force an output that exists is refused anyway; a device is not replaced.
     if (::stat(output.c_str(), &written) != 0 || !S_ISREG(written.st_mode)) continue;
@@ -132,6 +185,10 @@ Outputs::Outputs(const JobOptions& options, const Model& model, const std::vecto
   context.logits = options.predict.activation == Activation::none;
   context.line_columns = options.stdout_columns;
   for (const std::string& path : options.outputs) {
+    if (names_picture_folder(path)) {
+      pictures_ = std::make_unique<PictureFolder>(path, paths);
+      continue;
+    }
     const OutputFormat& format = output_format_for(path);
     Target target;
     target.file = std::make_unique<OutputFile>(path, format.atomic, options.force);
@@ -150,7 +207,8 @@ Outputs::Outputs(const JobOptions& options, const Model& model, const std::vecto
   targets_.push_back({nullptr, format.make(sink, context)});
 }
 
-void Outputs::write(const Row& row) {
+void Outputs::write(Row row) {
+  if (pictures_ && row.outcome.ok()) row.picture = pictures_->write(row.path, *row.outcome.prediction);
   for (Target& target : targets_) target.writer->write(row);
 }
 

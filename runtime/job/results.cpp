@@ -42,7 +42,7 @@ ResultFile::ResultFile(const std::string& path, const ResultFileOptions& options
     : impl_(std::make_unique<Impl>(path, options)) {}
 ResultFile::~ResultFile() = default;
 
-void ResultFile::write(const std::string& image, const Outcome& outcome) { impl_->writer->write({image, outcome}); }
+void ResultFile::write(const std::string& image, const Outcome& outcome) { impl_->writer->write({image, outcome, {}}); }
 
 void ResultFile::finish() {
   impl_->writer->finish();

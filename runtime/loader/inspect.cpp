@@ -6,6 +6,7 @@
 
 #include "archive/inspect_archive.h"
 #include "core/text.h"
+#include "loader/class_map_output.h"
 #include "loader/export_lines.h"
 #include "loader/exported_program/inspect.h"
 #include "loader/extra_files.h"
@@ -224,6 +225,7 @@ class Inspector {
     if (task) model.task = *task;
     apply_facts(inside, model);
     apply_facts(config_, model);
+    assume_class_map_preset(model);
     resolve_labels(load, sidecar, published, model);
     add_labels(model.labels);
     resolve_model_preset(load, sidecar, published, model);

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/text.h"
+#include "loader/class_map_output.h"
 #include "loader/label_names.h"
 #include "ptrun/error.h"
 
@@ -14,6 +15,7 @@ using nlohmann::json;
 
 constexpr std::uint64_t kMaxLabelBytes = 16ULL << 20U;
 constexpr std::string_view kAssumedSet = "imagenet1k";
+constexpr std::string_view kAssumedMapSet = "voc";  // of segmentation networks
 
 [[noreturn]] void fail(const archive::ByteSource& source, const std::string& problem) {
   throw Error(ErrorCode::invalid_argument, source.name(), problem);
@@ -56,6 +58,9 @@ std::vector<std::string> from_lines(const archive::ByteSource& source, std::stri
 
 std::int64_t classes_of(const Signature& signature) {
   const OutputNode& output = signature.output;
+  if (const OutputNode* map = class_map_entry(output)) {
+    return map->spec.dimensions.size() == 4 ? map->spec.dimensions[1].size : -1;
+  }
   if (output.kind != OutputNode::Kind::tensor || output.spec.dimensions.size() != 2) return -1;
   return output.spec.dimensions[1].size;
 }
@@ -133,16 +138,18 @@ void resolve_labels(const LoadOptions& options, const ModelFacts& sidecar, const
                           " do not fit " + std::to_string(classes) + " classes and are not used");
     model.labels = {};
   }
-  if (model.task != Task::classify) return;
+  const bool maps = model.task == Task::segment && class_map_entry(model.signature.output) != nullptr;
+  if (model.task != Task::classify && !maps) return;
   const LabelSet* set = published != nullptr ? find_set(*options.models, published->labels) : nullptr;
   const bool assumed = set == nullptr;
-  if (assumed) set = find_set(*options.models, kAssumedSet);
+  if (assumed) set = find_set(*options.models, maps ? kAssumedMapSet : kAssumedSet);
   if (set == nullptr || classes < 0 || !fits(set->size)) return;
   model.labels = set->load();
   model.labels_assumed = assumed;
   if (assumed) {
     model.labels.source += " (assumed)";
-    model.notes.push_back("labels are assumed to be ImageNet's, because the model has " + std::to_string(classes) +
+    model.notes.push_back("labels are assumed to be " + std::string(maps ? "PASCAL VOC's" : "ImageNet's") +
+                          ", because the model has " + std::to_string(classes) +
                           " classes; give --labels FILE when they are others");
   }
 }

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "core/text.h"
+#include "loader/class_map_output.h"
 #include "loader/file_facts.h"
 #include "loader/labels.h"
 #include "loader/model_folder.h"
@@ -129,6 +130,7 @@ Model load_model(const std::string& path, const LoadOptions& options) {
   const std::string& task = options.task.empty() ? sidecar.task : options.task;
   if (!task.empty()) model->task = parse_task(task, options.task.empty() ? sidecar.preset.source : "task");
   model->task_given = !task.empty();
+  assume_class_map_preset(*model);
   const PublishedWeights* weights = published.find(model->notes);
   if (weights == nullptr && !model->same_keys.empty()) model->notes.push_back(model->same_keys);
   resolve_model_preset(options, sidecar, weights, *model);

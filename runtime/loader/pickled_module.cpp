@@ -73,8 +73,8 @@ OutputNode leaf(const std::vector<std::int64_t>& shape, std::string name) {
   node.spec.dimensions.push_back(batch_dimension());
   for (std::size_t i = 1; i < shape.size(); ++i) {
     Dimension dimension;
-    // Two dimensions: classes. More: sizes that follow the input's.
-    if (shape.size() == 2) dimension.size = shape[i];
+    // Two dimensions: classes. More: sizes that follow the input's, but for the classes of a class map.
+    if (shape.size() == 2 || (shape.size() == 4 && i == 1 && node.name == "out")) dimension.size = shape[i];
     node.spec.dimensions.push_back(dimension);
   }
   return node;

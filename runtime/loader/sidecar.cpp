@@ -116,6 +116,7 @@ NativeFacts read_native(const Json& value, const std::string& source) {
 std::string task_of(const std::string& word) {
   if (word == "pose") return "keypoints";
   if (word == "obb") return "detect";
+  if (word == "semantic") return "segment";
   return word == "classify" || word == "detect" || word == "segment" ? word : std::string();
 }
 

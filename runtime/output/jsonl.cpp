@@ -7,7 +7,7 @@
 //     classify             predictions [{index, label, score}]
 //     detect               predictions [{index, label, score, box}], of rotated boxes with corners [[x, y], ...]
 //     segment, instances   as detect, with mask {size [height, width], counts} as pycocotools writes it
-//     segment, semantic    segments [{index, label, area}]
+//     segment, semantic    segments [{index, label, area}], the largest first, and map, the PNG that was written
 //     keypoints            as detect, with keypoints [[x, y, score], ...]
 //     embed                embedding [...]
 //     tensors              outputs [{name, dtype, shape, data}]
@@ -152,7 +152,7 @@ const char* dtype_name(DType dtype) {
   }
 }
 
-void append_task(std::string& out, const Prediction& prediction) {
+void append_task(std::string& out, const Prediction& prediction, const std::string& picture) {
   switch (prediction.task) {
     case Task::classify:
       append_key(out, "predictions");
@@ -173,6 +173,10 @@ void append_task(std::string& out, const Prediction& prediction) {
           append_integer(out, item.area);
           out += '}';
         });
+        if (!picture.empty()) {
+          append_key(out, "map");
+          append_json_string(out, picture);
+        }
         break;
       }
       [[fallthrough]];
@@ -258,7 +262,7 @@ std::string to_json_row(const Row& row) {
     append_key(out, "decoded_at");
     append_json_string(out, "1/" + std::to_string(prediction.decoded_at));
   }
-  append_task(out, prediction);
+  append_task(out, prediction, row.picture);
   return out + '}';
 }
 

@@ -36,8 +36,7 @@ const OutputFormat& output_format_for(std::string_view path) {
   const std::string subject = printable(path);
   if (!path.empty() && path.back() == '/') {
     throw Error(ErrorCode::invalid_argument, subject,
-                "a folder for pictures was found, this build writes files of results only (" + join_some(known) +
-                    "); give a name with one of these endings");
+                "a folder was found, expected a file of results; give a name that ends in one of " + join_some(known));
   }
   const std::size_t name = path.rfind('/') == std::string_view::npos ? 0 : path.rfind('/') + 1;
   const std::size_t dot = path.rfind('.');

@@ -15,6 +15,7 @@ namespace ptrun {
 struct Row {
   std::string path;  // as given or joined to the given root; may hold bytes that are not UTF-8
   Outcome outcome;
+  std::string picture;  // the file that holds the class map; empty: none was written
 };
 
 // Takes rows in order, from one thread. Throws output_failed, and what the sink throws.

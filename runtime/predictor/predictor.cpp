@@ -49,7 +49,7 @@ const PredictOptions& checked(const PredictOptions& options) {
 // Depends on the model and the number of images only, so that the same job gives the same bytes with any workers.
 int choose_batch_size(const Model& model, const PredictOptions& options) {
   const Signature& signature = model.signature();
-  if (signature.form == InputForm::list_chw) return 1;
+  if (signature.form == InputForm::list_chw || input_size_varies(model.preset().values)) return 1;
   if (!signature.batchable) {
     if (options.batch_size > 1) {
       throw Error(
@@ -75,8 +75,15 @@ void check_input_size(const Model& model) {
   if (dimensions.size() != 4) return;
   const Preset& preset = model.preset().values;
   const auto fits = [](const Dimension& dimension, int size) { return dimension.size < 0 || dimension.size == size; };
-  if (fits(dimensions[2], preset.input_height) && fits(dimensions[3], preset.input_width)) return;
   const auto shown = [](std::int64_t size) { return size < 0 ? std::string("any") : std::to_string(size); };
+  if (input_size_varies(preset)) {
+    if (dimensions[2].size < 0 && dimensions[3].size < 0) return;
+    throw Error(ErrorCode::invalid_argument, "crop_mode",
+                "none was chosen, which gives each image its own input size, the model takes " +
+                    shown(dimensions[2].size) + "x" + shown(dimensions[3].size) +
+                    " alone; use --resize-mode stretch or letterbox");
+  }
+  if (fits(dimensions[2], preset.input_height) && fits(dimensions[3], preset.input_width)) return;
   throw Error(ErrorCode::invalid_argument, "input_size",
               std::to_string(preset.input_height) + "x" + std::to_string(preset.input_width) +
                   " was chosen, the model takes " + shown(dimensions[2].size) + "x" + shown(dimensions[3].size) +
@@ -142,8 +149,10 @@ struct Predictor::Impl {
     chosen.batch_size = choose_batch_size(model, options);
     check_slots(model, chosen.batch_size, plan.workers);
     chosen.threads = plan.threads_per_worker;
-    chosen.height = model.preset().values.input_height;
-    chosen.width = model.preset().values.input_width;
+    if (!input_size_varies(model.preset().values)) {
+      chosen.height = model.preset().values.input_height;
+      chosen.width = model.preset().values.input_width;
+    }
     chosen.images = options.expected_images;
     chosen.log = options.log;
     return chosen;

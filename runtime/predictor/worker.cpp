@@ -44,17 +44,18 @@ class Worker {
       : shared_(shared),
         preset_(shared.model.preset().values),
         as_list_(shared.model.signature().form == InputForm::list_chw),
-        capacity_(as_list_ ? 1 : static_cast<std::size_t>(shared.executor.batch_size())),
+        varies_(!as_list_ && input_size_varies(preset_)),
+        capacity_(as_list_ || varies_ ? 1 : static_cast<std::size_t>(shared.executor.batch_size())),
         decode_options_(decode_options(shared.options, preset_)) {
-    if (as_list_) {  // the model resizes inside, from the whole picture
+    if (as_list_) decode_options_.reduction = nullptr;  // the model resizes inside, from the whole picture
+    if (as_list_ || varies_) {
       decode_options_.region = nullptr;
-      decode_options_.reduction = nullptr;
     } else {
       decode_options_.sink = &rows_;
     }
     waiting_.reserve(capacity_);
     outcomes_.reserve(capacity_);
-    if (!as_list_) {
+    if (!as_list_ && !varies_) {
       slot_ =
           at::empty({static_cast<std::int64_t>(capacity_), 3, preset_.input_height, preset_.input_width}, at::kFloat);
     }
@@ -130,6 +131,11 @@ class Worker {
       const Geometry geometry = to_unit_chw(pixels_, preset_, image.mutable_data_ptr<float>());
       images_.assign(1, std::move(image));
       return geometry;
+    }
+    if (varies_) {
+      const Preset own = preset_for(pixels_.width, pixels_.height, preset_);
+      slot_ = at::empty({1, 3, own.input_height, own.input_width}, at::kFloat);
+      return preprocess(pixels_, own, scratch_, slot_.mutable_data_ptr<float>());
     }
     const std::size_t values =
         3 * static_cast<std::size_t>(preset_.input_height) * static_cast<std::size_t>(preset_.input_width);
@@ -215,13 +221,14 @@ class Worker {
   WorkerShared& shared_;
   const Preset& preset_;
   const bool as_list_;
+  const bool varies_;           // each image has an input of its own size
   const std::size_t capacity_;  // images of one batch
   image::DecodeOptions decode_options_;
   std::vector<char> file_;
   image::Pixels pixels_;
   PreprocessScratch scratch_;
   PreprocessRows rows_{preset_, scratch_};
-  at::Tensor slot_;                 // [capacity, 3, H, W] float32
+  at::Tensor slot_;                 // [capacity, 3, H, W] float32; made for each image where sizes vary
   std::vector<at::Tensor> images_;  // list_chw: one [3, H, W] float32
   std::vector<Waiting> waiting_;    // images in the batch
   std::vector<Outcome> outcomes_;   // theirs

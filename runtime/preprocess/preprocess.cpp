@@ -47,7 +47,7 @@ Plan plan_shortest(int width, int height, const Preset& preset) {
   Plan plan;
   const double target_width = preset.resize_size > 0 ? preset.resize_size : before_crop(preset.input_width, preset);
   const double target_height = preset.resize_size > 0 ? preset.resize_size : before_crop(preset.input_height, preset);
-  if (preset.crop_mode == CropMode::center && target_width == target_height) {
+  if (preset.crop_mode != CropMode::border && target_width == target_height) {
     // torchvision's Resize(int): the long side is cut off, not rounded.
     const double long_side = std::floor(target_width * std::max(width, height) / std::min(width, height));
     plan.width = resized_side(width <= height ? target_width : long_side);
@@ -186,6 +186,30 @@ std::uint8_t* resized_part(const Crop& crop, const Preset& preset, PreprocessScr
 
 }  // namespace
 
+bool input_size_varies(const Preset& preset) noexcept {
+  return preset.resize_mode == ResizeMode::shortest && preset.crop_mode == CropMode::none;
+}
+
+Preset preset_for(int width, int height, const Preset& preset) {
+  if (width < 1 || height < 1) throw Error(ErrorCode::bad_image, "", "the image has no pixels");
+  const Plan plan = plan_shortest(width, height, preset);
+  constexpr int kMostSide = 16'384;  // as of an input_size
+  if (plan.width > kMostSide || plan.height > kMostSide) {
+    throw Error(ErrorCode::limit_exceeded, "resize",
+                "the input would be " + std::to_string(plan.width) + " x " + std::to_string(plan.height) +
+                    " pixels, at most " + std::to_string(kMostSide) +
+                    " on a side are accepted; the image is too narrow for crop_mode none, use --resize-mode stretch "
+                    "or letterbox");
+  }
+  Preset own = preset;
+  own.input_width = plan.width;
+  own.input_height = plan.height;
+  // The same resize, with a crop that takes all of it.
+  own.resize_size = std::min(plan.width, plan.height);
+  own.crop_mode = CropMode::center;
+  return own;
+}
+
 void check_preset(const Preset& preset) {
   if (preset.resize_backend == ResizeBackend::tensor)
     throw Error(ErrorCode::invalid_argument, "resize_backend",
@@ -200,6 +224,11 @@ void check_preset(const Preset& preset) {
     throw Error(ErrorCode::invalid_argument, "antialias",
                 "false was found, but resize_backend pillow always antialiases; leave it true, or use --resize-backend "
                 "opencv, which never does");
+  if (input_size_varies(preset) && preset.input_height != preset.input_width)
+    throw Error(ErrorCode::invalid_argument, "input_size",
+                preset_field_text(preset, "input_size") +
+                    " was found, expected one number, the short side, with crop_mode none; use --resize-mode stretch "
+                    "for a fixed input size");
   if (preset.input_height < 1 || preset.input_width < 1)
     throw Error(ErrorCode::invalid_argument, "input_size",
                 preset_field_text(preset, "input_size") + " is no size, expected at least 1x1");

@@ -65,6 +65,12 @@ int reduction(int width, int height, const Preset& preset) noexcept;
 // `chw` has 3 * height * width floats, values 0..1.
 Geometry to_unit_chw(const image::Pixels& pixels, const Preset& preset, float* chw);
 
+// True where the input is as large as the resized image: resize_mode shortest with crop_mode none.
+bool input_size_varies(const Preset& preset) noexcept;
+// Of such a preset: the one with the input size that a `width` x `height` image gets. Throws limit_exceeded where a
+// side would be longer than a preset's may be.
+Preset preset_for(int width, int height, const Preset& preset);
+
 // Throws what preprocess() would for `preset`, without an image: for use before the first one is read.
 void check_preset(const Preset& preset);
 

@@ -31,7 +31,8 @@ constexpr std::array<EnumName<Interpolation>, 6> kInterpolations = {{{Interpolat
                                                                      {Interpolation::lanczos, "lanczos"}}};
 constexpr std::array<EnumName<ResizeMode>, 3> kResizeModes = {
     {{ResizeMode::shortest, "shortest"}, {ResizeMode::stretch, "stretch"}, {ResizeMode::letterbox, "letterbox"}}};
-constexpr std::array<EnumName<CropMode>, 2> kCropModes = {{{CropMode::center, "center"}, {CropMode::border, "border"}}};
+constexpr std::array<EnumName<CropMode>, 3> kCropModes = {
+    {{CropMode::center, "center"}, {CropMode::border, "border"}, {CropMode::none, "none"}}};
 constexpr std::array<EnumName<ChannelOrder>, 2> kChannelOrders = {
     {{ChannelOrder::rgb, "rgb"}, {ChannelOrder::bgr, "bgr"}}};
 constexpr std::array<EnumName<ResizeBackend>, 3> kResizeBackends = {
@@ -330,6 +331,8 @@ ResolvedPreset resolve_preset(const std::vector<PresetLayer>& layers) {
   };
   if (out.values.resize_mode != ResizeMode::shortest)
     set_default("crop_pct", &Preset::crop_pct, 1.0, "default of this resize_mode");
+  else if (out.values.crop_mode == CropMode::none)
+    set_default("crop_pct", &Preset::crop_pct, 1.0, "default of this crop_mode");
   if (out.values.resize_mode == ResizeMode::shortest && out.values.crop_mode == CropMode::border)
     set_default("pad_value", &Preset::pad_value, -1, "default of this crop_mode");
   scale_resize_size(layers, out);

@@ -17,6 +17,8 @@ std::unique_ptr<TaskHead> make_classify(const Model& model, const PredictOptions
 std::unique_ptr<TaskHead> make_detect(const Model& model, const PredictOptions& options);
 std::unique_ptr<TaskHead> make_segment(const Model& model, const PredictOptions& options);
 std::unique_ptr<TaskHead> make_keypoints(const Model& model, const PredictOptions& options);
+// segment: a class for every pixel.
+std::unique_ptr<TaskHead> make_semantic(const Model& model);
 // detect, segment and keypoints of models that take a list of images.
 std::unique_ptr<TaskHead> make_listed(const Model& model, const PredictOptions& options);
 std::unique_ptr<TaskHead> make_tensors(const Model& model, const PredictOptions& options);

@@ -3,50 +3,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "task/resample.h"
+
 namespace ptrun {
 namespace {
-
-// The two places that an output pixel lies between, and how much of each it takes.
-struct Taps {
-  int first = 0;
-  int second = 0;
-  float of_first = 1.0F;
-  float of_second = 0.0F;
-};
-
-std::vector<Taps> taps(int from, int in, int out, int start, int count) {
-  const float scale = static_cast<float>(in) / static_cast<float>(out);
-  std::vector<Taps> all(static_cast<std::size_t>(count));
-  for (int i = 0; i < count; ++i) {
-    const float place = std::max(scale * (static_cast<float>(start + i) + 0.5F) - 0.5F, 0.0F);
-    const int first = std::min(static_cast<int>(place), in - 1);
-    const float second = std::clamp(place - static_cast<float>(first), 0.0F, 1.0F);
-    all[static_cast<std::size_t>(i)] = {from + first, from + std::min(first + 1, in - 1), 1.0F - second, second};
-  }
-  return all;
-}
-
-// What the input shows of one side of the photo, in pixels of both.
-struct Shown {
-  int input_start = 0;
-  int input_count = 0;
-  int photo_start = 0;
-  int photo_count = 0;
-};
-
-Shown shown(int photo, int input, double scale, double offset) {
-  Shown side;
-  const int first = static_cast<int>(std::lround(offset));
-  const int last = static_cast<int>(std::lround(offset + photo * scale));
-  side.input_start = std::clamp(first, 0, input);
-  side.input_count = std::max(std::clamp(last, 0, input) - side.input_start, 0);
-  // A crop shows a part of the photo only.
-  const auto place = [&](int at) { return std::clamp(static_cast<int>(std::lround((at - offset) / scale)), 0, photo); };
-  side.photo_start = first < 0 ? place(side.input_start) : 0;
-  const int end = last > input ? place(side.input_start + side.input_count) : photo;
-  side.photo_count = std::max(end - side.photo_start, 0);
-  return side;
-}
 
 // First and number of the pixels x with low <= x < high, within the part of the photo that is shown.
 void pixels_between(float low, float high, const Shown& side, int& start, int& count) {

@@ -3,6 +3,7 @@
 // of the photo.
 #include <ATen/ATen.h>
 
+#include "loader/class_map_output.h"
 #include "ptrun/error.h"
 #include "task/boxes.h"
 #include "task/heads.h"
@@ -81,6 +82,7 @@ class Segment : public TaskHead {
 
 std::unique_ptr<TaskHead> make_segment(const Model& model, const PredictOptions& options) {
   if (model.signature().form == InputForm::list_chw) return make_listed(model, options);
+  if (gives_class_map(model.signature().output)) return make_semantic(model);
   return std::make_unique<Segment>(model, options);
 }
 

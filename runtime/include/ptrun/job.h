@@ -68,7 +68,9 @@ struct Progress {
 struct JobOptions {
   std::size_t size = sizeof(JobOptions);
   PredictOptions predict;
-  // Files to write; the format follows from the name. JSONL grows row by row, CSV gets its name when complete.
+  // Files to write; the format follows from the name. JSONL grows row by row, CSV gets its name when complete. A name
+  // that ends with a slash is a folder, made where it is missing, for one PNG a photo of the class of each pixel
+  // (semantic segmentation): 8 bits, palette, the index is the class; JSONL rows name it as "map".
   std::vector<std::string> outputs;
   // A format's name for rows that go to `write_stdout` too; empty: none.
   std::string stdout_format;

@@ -85,12 +85,13 @@ struct Prediction {
   int decoded_at = 1;        // 2, 4 or 8: fast_decode read a JPEG at 1 / that of its width and height; 1: whole
   bool logits = false;       // scores are logits (activation none)
 
-  std::vector<ClassScore> classes;        // classify: best first
-  std::vector<Detection> detections;      // detect, segment (instances), keypoints: best first
-  std::vector<SegmentArea> segments;      // segment (semantic)
-  std::vector<std::uint8_t> segment_map;  // segment (semantic): class of each pixel, row-major, original size
-  std::vector<float> embedding;           // embed
-  std::vector<std::uint8_t> image;        // restore: RGB bytes [image_height, image_width, 3]
+  std::vector<ClassScore> classes;    // classify: best first
+  std::vector<Detection> detections;  // detect, segment (instances), keypoints: best first
+  std::vector<SegmentArea> segments;  // segment (semantic): the largest area first
+  // segment (semantic): class of each pixel, row-major, original size; 255 where a crop left the pixel out
+  std::vector<std::uint8_t> segment_map;
+  std::vector<float> embedding;     // embed
+  std::vector<std::uint8_t> image;  // restore: RGB bytes [image_height, image_width, 3]
   int image_width = 0;
   int image_height = 0;
   std::vector<TensorOutput> tensors;  // tensors

@@ -26,6 +26,9 @@ enum class ResizeMode {
 enum class CropMode {
   center,  // the middle input_size of the resized image (torchvision CenterCrop)
   border,  // the long side becomes input_size / crop_pct, the rest is pad_value, nothing is lost (timm)
+  // With resize_mode shortest: nothing is cut off or added, the input is as large as the resized image, one image a
+  // call (torchvision's segmentation networks). input_size is square then.
+  none,
 };
 // Which colour comes first in the tensor.
 enum class ChannelOrder { rgb, bgr };
@@ -97,9 +100,10 @@ struct ResolvedPreset {
 };
 
 // Field by field, the first layer that has the field wins; what none has is Preset's default ("ImageNet
-// default", assumed), but crop_pct 1 for stretch and letterbox, and pad_value "mean" for border. A layer that sets
-// crop_pct hides resize_size of the layers below it; a resize_size is scaled when a layer above sets another
-// input size. Throws invalid_argument naming the field and its layer when a value is out of its range. Any thread.
+// default", assumed), but crop_pct 1 for stretch, letterbox and crop_mode none, and pad_value "mean" for border. A
+// layer that sets crop_pct hides resize_size of the layers below it; a resize_size is scaled when a layer above sets
+// another input size. Throws invalid_argument naming the field and its layer when a value is out of its range. Any
+// thread.
 PTRUN_API ResolvedPreset resolve_preset(const std::vector<PresetLayer>& layers);
 
 // Sets one field from text: `field` is a name from preset_field_names(), `value` as on the command line

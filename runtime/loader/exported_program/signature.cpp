@@ -4,6 +4,7 @@
 
 #include "archive/exported_program_shapes.h"
 #include "core/text.h"
+#include "loader/class_map_output.h"
 #include "ptrun/error.h"
 
 namespace ptrun::exported {
@@ -162,6 +163,7 @@ ProgramInterface read_interface(const source::Program& program, const std::strin
   }
   signature.output = OutputReader(program, batch).run();
   if (is_classification(signature.output)) interface.task = Task::classify;
+  if (only && is_class_map(signature.output)) interface.task = Task::segment;
   return interface;
 }
 

@@ -13,7 +13,8 @@ namespace ptrun::exported {
 
 struct ProgramInterface {
   Signature signature;
-  Task task = Task::tensors;  // classify for one output [N, C] of a floating type, C > 1
+  // classify for one output [N, C] of a floating type, C > 1; segment for a class map
+  Task task = Task::tensors;
   // Why an input of a shape is refused ("has 100 in dimension 2, expected a multiple of 32"), empty when it is allowed.
   std::function<std::string(const std::vector<std::int64_t>& shape)> input_problem;
   std::vector<std::string> notes;

@@ -8,6 +8,8 @@
 
 #include "core/text.h"
 #include "graph/failure_text.h"
+#include "loader/class_map_output.h"
+#include "loader/torchscript/dict_output.h"
 #include "ptrun/error.h"
 
 namespace ptrun::torchscript {
@@ -72,38 +74,6 @@ OutputNode output_tree(const c10::TypePtr& type, std::string name) {
     default: node.kind = OutputNode::Kind::other; break;
   }
   return node;
-}
-
-// {"out": ..., "aux": ...} written by the graph itself.
-void name_dict_keys(OutputNode& node, const Value* value) {
-  const Node* made = value->node();
-  if (node.kind == OutputNode::Kind::tuple && made->kind() == c10::prim::TupleConstruct &&
-      made->inputs().size() == node.children.size()) {
-    for (std::size_t i = 0; i < node.children.size(); ++i) name_dict_keys(node.children[i], made->input(i));
-    return;
-  }
-  if (node.kind != OutputNode::Kind::dict || made->kind() != c10::prim::DictConstruct || node.children.empty()) return;
-  std::vector<std::string> keys;
-  for (std::size_t i = 0; i + 1 < made->inputs().size(); i += 2) {
-    const auto key = torch::jit::toIValue(made->input(i));
-    if (!key.has_value() || !key->isString()) return;
-    keys.push_back(key->toStringRef());
-  }
-  // Entries that are set afterwards have no DictConstruct of their own.
-  for (const auto& use : value->uses()) {
-    if (use.user->kind() == c10::aten::_set_item) {
-      const auto key = torch::jit::toIValue(use.user->input(1));
-      if (!key.has_value() || !key->isString()) return;
-      keys.push_back(key->toStringRef());
-    }
-  }
-  if (keys.empty()) return;
-  const OutputNode pattern = node.children[0];
-  node.children.clear();
-  for (std::string& key : keys) {
-    node.children.push_back(pattern);
-    node.children.back().name = std::move(key);
-  }
 }
 
 std::string_view name_of(const Node* node) { return node->kind().toQualString(); }
@@ -377,6 +347,7 @@ ScriptInterface read_interface(const c10::FunctionSchema& schema, const Graph* g
   }
   if (graph == nullptr || graph->outputs().size() != 1) return interface;
   name_dict_keys(signature.output, graph->outputs()[0]);
+  if (signature.form == InputForm::batched_nchw && is_class_map(signature.output)) interface.task = Task::segment;
   std::int64_t classes = -1;
   if (signature.form == InputForm::batched_nchw && signature.output.kind == OutputNode::Kind::tensor &&
       rank_of(graph->outputs()[0], classes) == Rank::two && classes > 1) {

@@ -25,7 +25,7 @@ namespace ptrun::torchscript {
 
 struct ScriptInterface {
   Signature signature;
-  Task task = Task::tensors;  // classify for one output [N, C], C > 1
+  Task task = Task::tensors;  // classify for one output [N, C], C > 1; segment for a class map
   int input_height = 0;       // that the module was traced with; 0: unknown
   int input_width = 0;
   std::vector<std::string> notes;

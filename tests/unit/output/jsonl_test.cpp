@@ -125,6 +125,8 @@ TEST(JsonlTest, SemanticSegments) {
   prediction.task = Task::segment;
   prediction.segments = {{8, "cat", 1234}};
   EXPECT_THAT(to_json_row(row), testing::EndsWith(R"("segments":[{"index":8,"label":"cat","area":1234}]})"));
+  row.picture = "maps/a.png";
+  EXPECT_THAT(to_json_row(row), testing::EndsWith(R"("area":1234}],"map":"maps/a.png"})"));
 }
 
 TEST(JsonlTest, EmbeddingsReadBackExactly) {

@@ -38,7 +38,8 @@ TEST(OutputFormatTest, FollowsFromTheName) {
       message_of([] { output_format_for("dir.csv/name"); }),
       "invalid_argument dir.csv/name: no ending was found, expected one of .jsonl, .csv, .npz; the format follows "
       "from the name");
-  EXPECT_THAT(message_of([] { output_format_for("pictures/"); }), testing::HasSubstr("a folder for pictures"));
+  EXPECT_THAT(message_of([] { output_format_for("pictures/"); }),
+              testing::HasSubstr("a folder was found, expected a file of results"));
   EXPECT_THAT(message_of([] { output_format_named("tabel"); }), testing::HasSubstr("did you mean table?"));
 }
 

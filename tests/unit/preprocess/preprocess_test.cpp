@@ -48,6 +48,34 @@ TEST(Preprocess, GeometryOfStretchAndLetterbox) {
   EXPECT_EQ(g.offset_y, 16);
 }
 
+// torchvision's F.resize(image, [520]) of such photos.
+TEST(Preprocess, WithoutACropTheInputFollowsThePhoto) {
+  const Preset preset = preset_of({{"input_size", "520"}, {"crop_mode", "none"}});
+  EXPECT_TRUE(input_size_varies(preset));
+  const auto size = [&](int width, int height) {
+    const Preset own = preset_for(width, height, preset);
+    return std::pair(own.input_width, own.input_height);
+  };
+  EXPECT_EQ(size(451, 300), std::pair(781, 520));
+  EXPECT_EQ(size(300, 451), std::pair(520, 781));
+  EXPECT_EQ(size(500, 375), std::pair(693, 520));
+  const Geometry g = geometry_of(451, 300, preset_for(451, 300, preset));
+  EXPECT_EQ(g.input_width, 781);
+  EXPECT_EQ(g.offset_x, 0);
+  EXPECT_EQ(g.offset_y, 0);
+  EXPECT_DOUBLE_EQ(g.scale_x, 781.0 / 451);
+  try {
+    preset_for(4000, 1, preset);
+    ADD_FAILURE() << "was accepted";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::limit_exceeded);
+    EXPECT_THAT(error.what(), testing::HasSubstr("2080000 x 520 pixels"));
+  }
+  EXPECT_FALSE(input_size_varies(preset_of({{"crop_mode", "none"}, {"resize_mode", "stretch"}})));
+  EXPECT_FALSE(input_size_varies(preset_of({})));
+  EXPECT_THROW(check_preset(preset_of({{"input_size", "96x128"}, {"crop_mode", "none"}})), Error);
+}
+
 TEST(Preprocess, LetterboxPutsTheOddPixelBelow) {
   PreprocessScratch scratch;
   // 10 x 7 into 20 x 19: 20 x 14, 5 rows left: 2 above, 3 below.

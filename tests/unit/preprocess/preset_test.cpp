@@ -78,6 +78,7 @@ TEST(Preset, OtherModesHaveDefaultsOfTheirOwn) {
   EXPECT_EQ(resolve_preset({layer("x", {{"resize_mode", "stretch"}})}).values.crop_pct, 1.0);
   EXPECT_EQ(resolve_preset({layer("x", {{"resize_mode", "stretch"}, {"crop_pct", "0.9"}})}).values.crop_pct, 0.9);
   EXPECT_EQ(resolve_preset({layer("x", {{"crop_mode", "border"}})}).values.pad_value, -1);
+  EXPECT_EQ(resolve_preset({layer("x", {{"crop_mode", "none"}})}).values.crop_pct, 1.0);
   EXPECT_EQ(resolve_preset({layer("x", {{"resize_mode", "letterbox"}})}).values.pad_value, 114);
 }
 

@@ -40,6 +40,7 @@ std::shared_ptr<Model::Impl> detector(Task task, const std::string& form) {
   impl->task = task;
   impl->task_given = true;
   impl->labels.names = {"cat", "raccoon", "rocket"};
+  impl->signature.output.kind = task == Task::segment ? OutputNode::Kind::tuple : OutputNode::Kind::tensor;
   impl->signature.output.spec.name = form;
   return impl;
 }

@@ -1,6 +1,8 @@
 #include "overlay.h"
 
 #include <QFontMetricsF>
+#include <QPolygonF>
+#include <algorithm>
 
 #include "mask.h"
 #include "summary.h"
@@ -13,10 +15,12 @@ constexpr float kKeypointVisible = 0.5F;      // keypoints below are guesses
 constexpr std::ptrdiff_t kMostCaptions = 20;  // more would hide the photo
 constexpr std::size_t kMostMasks = 50;        // each costs milliseconds; the best come first
 
-void draw_caption(QPainter& painter, const QRectF& area, const QRectF& box, const QColor& colour, const QString& text) {
+// Above `corner`, or below it where there is no room.
+void draw_caption(QPainter& painter, const QRectF& area, const QPointF& corner, const QColor& colour,
+                  const QString& text) {
   const QFontMetricsF metrics(painter.font());
-  QRectF place(box.left(), box.top() - metrics.height(), metrics.horizontalAdvance(text) + 8, metrics.height());
-  if (place.top() < area.top()) place.moveTop(box.top());
+  QRectF place(corner.x(), corner.y() - metrics.height(), metrics.horizontalAdvance(text) + 8, metrics.height());
+  if (place.top() < area.top()) place.moveTop(std::max(corner.y(), area.top()));
   if (place.right() > area.right()) place.moveRight(area.right());
   if (place.left() < area.left()) place.moveLeft(area.left());
   painter.fillRect(place, colour);
@@ -40,19 +44,26 @@ void draw_overlay(QPainter& painter, const QRectF& area, const ptrun::Prediction
   // The best is drawn last, over the others.
   for (auto detection = prediction.detections.rbegin(); detection != prediction.detections.rend(); ++detection) {
     const QColor colour = class_colour(detection->index);
-    const QRectF box(place(detection->x1, detection->y1), place(detection->x2, detection->y2));
+    QPolygonF outline(QRectF(place(detection->x1, detection->y1), place(detection->x2, detection->y2)));
+    QPointF caption = outline.first();
+    if (!detection->corners.empty()) {
+      outline.clear();
+      for (const ptrun::Point& corner : detection->corners) outline.append(place(corner.x, corner.y));
+      caption = *std::min_element(outline.begin(), outline.end(),
+                                  [](const QPointF& a, const QPointF& b) { return a.y() < b.y(); });
+    }
     painter.setBrush(Qt::NoBrush);
     painter.setPen(QPen(QColor(0, 0, 0, 120), captions ? 4.0 : 3.0));
-    painter.drawRect(box);
+    painter.drawPolygon(outline);
     painter.setPen(QPen(colour, captions ? 2.0 : 1.5));
-    painter.drawRect(box);
+    painter.drawPolygon(outline);
     painter.setBrush(colour);
     painter.setPen(Qt::NoPen);
     for (const ptrun::Keypoint& point : detection->keypoints) {
       if (point.score >= kKeypointVisible) painter.drawEllipse(place(point.x, point.y), 2.5, 2.5);
     }
     if (captions && prediction.detections.rend() - detection <= kMostCaptions) {
-      draw_caption(painter, area, box, colour,
+      draw_caption(painter, area, caption, colour,
                    class_name(detection->index, detection->label) + QLatin1Char(' ') +
                        score_text(detection->score, prediction.logits));
     }

@@ -9,8 +9,8 @@
 
 namespace desktop {
 
-// Boxes and keypoints over the photo that is drawn in `area`; `captions` adds label and score to each box. The painter
-// comes back as it was.
+// Boxes, rotated ones by their corners, and keypoints over the photo that is drawn in `area`; `captions` adds label and
+// score to each box. The painter comes back as it was.
 void draw_overlay(QPainter& painter, const QRectF& area, const ptrun::Prediction& prediction, bool captions);
 
 // Masks and segments of the photo at `size` pixels, transparent elsewhere; null where there are none. Takes

@@ -121,6 +121,42 @@ class PartsTest : public QObject {
     QVERIFY(segment_image(prediction, QSize(4, 2), 255).isNull());
   }
 
+  void a_rotated_box_is_drawn_by_its_corners() {
+    ptrun::Prediction prediction;
+    prediction.task = ptrun::Task::detect;
+    prediction.geometry.original_width = 50;
+    prediction.geometry.original_height = 50;
+    ptrun::Detection diamond = box(2, "ship", 0.9F);
+    diamond.x1 = diamond.y1 = 5;
+    diamond.x2 = diamond.y2 = 45;
+    diamond.corners = {{25, 5}, {45, 25}, {25, 45}, {5, 25}};
+    diamond.keypoints = {{25, 25, 0.9F}, {30, 25, 0.1F}};
+    prediction.detections = {diamond};
+    QImage image(100, 100, QImage::Format_ARGB32_Premultiplied);
+    const auto drawn = [&] {
+      image.fill(Qt::transparent);
+      QPainter painter(&image);
+      draw_overlay(painter, QRectF(0, 0, 100, 100), prediction, false);
+    };
+    drawn();
+    const QColor colour = class_colour(2);
+    const auto is_outline = [&](int x, int y) {
+      const QColor found = image.pixelColor(x, y);
+      return found.alpha() > 200 && std::abs(found.hue() - colour.hue()) < 12;
+    };
+    // Photo places are half of the picture's: the middle of a side, a corner of the box around it, the middle of its
+    // top.
+    QVERIFY(is_outline(70, 30) && is_outline(30, 70));
+    QCOMPARE(image.pixelColor(12, 12).alpha(), 0);
+    QCOMPARE(image.pixelColor(30, 10).alpha(), 0);
+    QCOMPARE(image.pixelColor(50, 50).rgb(), colour.rgb());
+    QCOMPARE(image.pixelColor(60, 50).alpha(), 0);
+    prediction.detections[0].corners.clear();
+    drawn();
+    QCOMPARE(image.pixelColor(70, 30).alpha(), 0);
+    QVERIFY(is_outline(30, 10));
+  }
+
   void what_is_large_stays_within_a_budget() {
     ptrun::Outcome outcome;
     outcome.prediction.emplace();

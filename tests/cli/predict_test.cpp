@@ -89,7 +89,8 @@ TEST_F(PredictTest, OutputsThatCannotBe) {
                  "the ending .jsno was found, expected one of .jsonl, .csv, .npz");
   expect_refused(predict({kPhotos, "-o", path("x.josnl")}), 2, "did you mean .jsonl?");
   expect_refused(predict({kPhotos, "-o", path("no/x.csv")}), 2, "does not exist; make it first");
-  expect_refused(predict({kPhotos, "-o", path("pictures/")}), 2, "a folder for pictures was found");
+  expect_refused(predict({kPhotos, "-o", path("pictures/")}), 2,
+                 "is a folder for pictures, which the task classify has none of");
 }
 
 TEST_F(PredictTest, TopKLabelsAndLogits) {

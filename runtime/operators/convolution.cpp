@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "operators/fused_layers.h"
+#include "operators/parallel.h"
 
 namespace ptrun {
 namespace {
@@ -113,7 +114,7 @@ at::Tensor convolution(const at::Tensor& given, const at::Tensor& weight, const 
   const std::size_t results = c.out_height * c.out_width;
   const std::size_t blocks = (results + c.block - 1) / c.block;
   const std::int64_t all = sizes[0] * static_cast<std::int64_t>(blocks);
-  at::parallel_for(0, all, (all + threads - 1) / threads, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(0, all, (all + threads - 1) / threads, [&](std::int64_t begin, std::int64_t end) {
     PointwiseRun run(c.product);
     const at::Tensor room = at::empty({static_cast<std::int64_t>(c.block * c.row)}, at::kByte);
     for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {

@@ -12,6 +12,7 @@
 
 #include "kernels/kernels.h"
 #include "operators/fused_layers.h"
+#include "operators/parallel.h"
 
 namespace ptrun {
 namespace {
@@ -123,14 +124,14 @@ at::Tensor pointwise(const at::Tensor& given, const std::optional<at::Tensor>& g
     // Whole tiles for each thread, but for the last one.
     constexpr std::int64_t kTile = 14;
     const std::int64_t tiles = (rows + kTile - 1) / kTile;
-    at::parallel_for(0, tiles, (tiles + threads - 1) / threads, [&](std::int64_t first, std::int64_t last) {
+    parallel_for(0, tiles, (tiles + threads - 1) / threads, [&](std::int64_t first, std::int64_t last) {
       run_part(layer, {first * kTile, std::min(last * kTile, rows), 0, layer.product.columns}, input, gate, added, out);
     });
     return out;
   }
   const std::size_t panel = layer.loops->panel;
   const auto panels = static_cast<std::int64_t>((layer.product.columns + panel - 1) / panel);
-  at::parallel_for(0, panels, (panels + threads - 1) / threads, [&](std::int64_t first, std::int64_t last) {
+  parallel_for(0, panels, (panels + threads - 1) / threads, [&](std::int64_t first, std::int64_t last) {
     const std::size_t end = std::min(static_cast<std::size_t>(last) * panel, layer.product.columns);
     run_part(layer, {0, rows, static_cast<std::size_t>(first) * panel, end}, input, gate, added, out);
   });
@@ -154,7 +155,7 @@ at::Tensor depthwise(const at::Tensor& given, const at::Tensor& weight, const at
   const auto* in_bytes = static_cast<const char*>(input.const_data_ptr());
   auto* out_bytes = static_cast<char*>(out.mutable_data_ptr());
   const std::int64_t threads = at::get_num_threads();
-  at::parallel_for(0, rows, (rows + threads - 1) / threads, [&](std::int64_t first, std::int64_t last) {
+  parallel_for(0, rows, (rows + threads - 1) / threads, [&](std::int64_t first, std::int64_t last) {
     kernels::Depthwise piece = layer;
     for (std::int64_t row = first; row < last;) {
       const std::int64_t image = row / height;
@@ -202,7 +203,7 @@ at::Tensor attention(const at::Tensor& given_query, const at::Tensor& given_key,
   const std::int64_t heads = query.size(1);
   const std::int64_t all = query.size(0) * heads;
   const std::int64_t threads = at::get_num_threads();
-  at::parallel_for(0, all, (all + threads - 1) / threads, [&](std::int64_t first, std::int64_t last) {
+  parallel_for(0, all, (all + threads - 1) / threads, [&](std::int64_t first, std::int64_t last) {
     const at::Tensor scratch = at::empty({static_cast<std::int64_t>(room.size)}, at::kFloat);
     for (std::int64_t i = first; i < last; ++i) {
       const auto of = [&](const at::Tensor& tensor) {
@@ -231,7 +232,7 @@ at::Tensor global_mean(const at::Tensor& given) {
   const std::size_t channels = size_of(input, 1);
   const std::size_t pixels = size_of(input, 2) * size_of(input, 3);
   const std::size_t size = input.dtype().itemsize();
-  at::parallel_for(0, input.size(0), 1, [&](std::int64_t first, std::int64_t last) {
+  parallel_for(0, input.size(0), 1, [&](std::int64_t first, std::int64_t last) {
     std::vector<float> sums(channels);
     for (auto image = static_cast<std::size_t>(first); image < static_cast<std::size_t>(last); ++image) {
       loops.mean(static_cast<const char*>(input.const_data_ptr()) + image * pixels * channels * size, pixels, channels,

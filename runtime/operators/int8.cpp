@@ -9,6 +9,8 @@
 #include <mutex>
 #include <vector>
 
+#include "operators/parallel.h"
+
 namespace ptrun {
 namespace {
 
@@ -144,7 +146,7 @@ at::Tensor quantize_u8(const at::Tensor& x, double scale, std::int64_t zero_poin
   auto* to = result.mutable_data_ptr<std::uint8_t>();
   const auto inverse = static_cast<float>(1 / scale);
   const auto zero = static_cast<float>(zero_point);
-  at::parallel_for(0, dense.numel(), kGrain, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(0, dense.numel(), kGrain, [&](std::int64_t begin, std::int64_t end) {
     if (dense.scalar_type() == at::kFloat) {
       widest<quantize_loop<float>>(dense.const_data_ptr<float>() + begin, to + begin, end - begin, inverse, zero);
     } else {
@@ -163,7 +165,7 @@ at::Tensor dequantize_u8(const at::Tensor& x, double scale, std::int64_t zero_po
   const auto* from = dense.const_data_ptr<std::uint8_t>();
   const auto step = static_cast<float>(scale);
   const auto zero = static_cast<float>(zero_point);
-  at::parallel_for(0, dense.numel(), kGrain, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(0, dense.numel(), kGrain, [&](std::int64_t begin, std::int64_t end) {
     if (dtype == at::kFloat) {
       widest<dequantize_loop<float>>(from + begin, result.mutable_data_ptr<float>() + begin, end - begin, step, zero);
     } else {
@@ -189,7 +191,7 @@ at::Tensor max_pool2d_u8(const at::Tensor& x, at::IntArrayRef kernel, at::IntArr
       at::empty({dense.size(0), channels, size[0], size[1]}, dense.options(), at::MemoryFormat::ChannelsLast);
   const auto* from = dense.const_data_ptr<std::uint8_t>();
   auto* to = result.mutable_data_ptr<std::uint8_t>();
-  at::parallel_for(0, dense.size(0) * size[0], 8, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(0, dense.size(0) * size[0], 8, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row) {
       const std::int64_t image = row / size[0];
       const std::int64_t top = row % size[0] * stride[0] - padding[0];
@@ -219,7 +221,7 @@ at::Tensor mean_u8(const at::Tensor& x, double scale, std::int64_t zero_point, c
   auto* to = result.mutable_data_ptr<float>();
   const auto* from = dense.const_data_ptr<std::uint8_t>();
   const double factor = scale / static_cast<double>(pixels);
-  at::parallel_for(0, dense.size(0), 1, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(0, dense.size(0), 1, [&](std::int64_t begin, std::int64_t end) {
     std::vector<std::int32_t> sums(static_cast<std::size_t>(channels));
     for (std::int64_t image = begin; image < end; ++image) {
       widest<sum_loop>(from + image * pixels * channels, sums.data(), pixels, channels);
@@ -245,7 +247,7 @@ at::Tensor scale_u8(const at::Tensor& x, double scale, std::int64_t zero_point, 
   const at::Tensor factors = gate.to(at::kFloat).mul(scale / out_scale).contiguous();
   at::Tensor result = at::empty_like(dense);
   const std::int64_t pixels = dense.size(2) * dense.size(3);
-  at::parallel_for(0, dense.size(0), 1, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(0, dense.size(0), 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t image = begin; image < end; ++image) {
       widest<scale_loop>(dense.const_data_ptr<std::uint8_t>() + image * pixels * channels,
                          result.mutable_data_ptr<std::uint8_t>() + image * pixels * channels, pixels, channels,
@@ -268,7 +270,7 @@ at::Tensor add_u8(const at::Tensor& a, double a_scale, std::int64_t a_zero_point
   const double a_factor = a_scale / out_scale;
   const double b_factor = b_scale / out_scale;
   const double offset = static_cast<double>(a_zero_point) * a_factor + static_cast<double>(b_zero_point) * b_factor;
-  at::parallel_for(0, first.numel(), kGrain, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(0, first.numel(), kGrain, [&](std::int64_t begin, std::int64_t end) {
     widest<add_loop>(first.const_data_ptr<std::uint8_t>() + begin, second.const_data_ptr<std::uint8_t>() + begin,
                      result.mutable_data_ptr<std::uint8_t>() + begin, end - begin, static_cast<float>(a_factor),
                      static_cast<float>(b_factor), static_cast<float>(offset), static_cast<float>(out_zero_point));

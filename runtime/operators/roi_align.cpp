@@ -1,6 +1,7 @@
 #include <ATen/Parallel.h>
 
 #include "operators/kernels.h"
+#include "operators/parallel.h"
 #include "operators/regions.h"
 
 namespace ptrun::operators {
@@ -78,7 +79,7 @@ at::Tensor roi_align(const at::Tensor& input, const at::Tensor& rois, double spa
     const auto* features = dense.const_data_ptr<scalar_t>();
     const auto* roi = boxes.const_data_ptr<scalar_t>();
     auto* out = output.mutable_data_ptr<scalar_t>();
-    at::parallel_for(0, regions, 1, [&](std::int64_t begin, std::int64_t end) {
+    parallel_for(0, regions, 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t k = begin; k < end; ++k) {
         const Region<scalar_t> region(roi + 5 * k, grid, aligned ? scalar_t(0.5) : scalar_t(0), !aligned, 1, kName);
         for (std::int64_t c = 0; c < channels; ++c) {
@@ -107,7 +108,7 @@ std::tuple<at::Tensor, at::Tensor> ps_roi_align(const at::Tensor& input, const a
     const auto* roi = work.boxes.const_data_ptr<scalar_t>();
     auto* out = work.output.mutable_data_ptr<scalar_t>();
     auto* from = work.mapping.mutable_data_ptr<int>();
-    at::parallel_for(0, work.regions, 1, [&](std::int64_t begin, std::int64_t end) {
+    parallel_for(0, work.regions, 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t k = begin; k < end; ++k) {
         const Region<scalar_t> region(roi + 5 * k, grid, scalar_t(0.5), false, 0, kName);
         for (std::int64_t c = 0; c < work.channels; ++c) {

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "operators/fused_layers.h"
+#include "operators/parallel.h"
 
 namespace ptrun {
 namespace {
@@ -146,7 +147,7 @@ at::Tensor strips(const at::Tensor& given, const std::optional<at::Tensor>& expa
   const std::int64_t height = sizes[2];
   const std::int64_t rows = sizes[0] * height;
   const std::int64_t threads = at::get_num_threads();
-  at::parallel_for(0, rows, (rows + threads - 1) / threads, [&](std::int64_t first, std::int64_t last) {
+  parallel_for(0, rows, (rows + threads - 1) / threads, [&](std::int64_t first, std::int64_t last) {
     StripRun run(l);
     for (std::int64_t row = first; row < last;) {
       const std::int64_t image = row / height;

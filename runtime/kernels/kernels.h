@@ -47,7 +47,7 @@ struct Product {
   Epilogue epilogue;
   float* scratch = nullptr;  // kProductScratch floats
 };
-constexpr std::size_t kProductRows = 168;  // of a block that shares a panel of weights
+constexpr std::size_t kProductRows = 224;  // of a block that shares a panel of weights
 constexpr std::size_t kLargestPanel = 32;  // columns
 constexpr std::size_t kProductScratch = kProductRows * kLargestPanel;
 

@@ -204,7 +204,7 @@ void product(const Product& p) {
   constexpr std::size_t kPair = 4 / sizeof(E);
   // A tile's rows of one part of the depth stay in the first cache, a block's in the second.
   constexpr std::size_t kDepth = 2048 / sizeof(E);
-  constexpr std::size_t kBlockBytes = 384 * 1024;
+  constexpr std::size_t kBlockBytes = 448 * 1024;
   const std::size_t row_stride = p.row_stride == 0 ? p.depth : p.row_stride;
   const std::size_t out_stride = p.out_stride == 0 ? p.columns : p.out_stride;
   const auto* rows = static_cast<const E*>(p.rows);

@@ -12,7 +12,7 @@ using kernels::Loops;
 namespace {
 
 constexpr std::size_t kPreparedBytes = std::size_t{128} * 1024;
-constexpr std::size_t kCopiedBytes = std::size_t{512} * 1024;
+constexpr std::size_t kCopiedBytes = std::size_t{1280} * 1024;
 constexpr std::size_t kPage = 4096;
 constexpr std::size_t kWorthACopy = 28;  // rows
 

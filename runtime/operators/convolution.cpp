@@ -105,7 +105,8 @@ at::Tensor convolution(const at::Tensor& given, const at::Tensor& weight, const 
   }
   at::Tensor out = at::empty(sizes, input.options(), at::MemoryFormat::ChannelsLast);
   if (out.numel() == 0) return out;
-  const std::int64_t threads = at::get_num_threads();
+  const std::int64_t threads =
+      threads_for(static_cast<double>(out.numel()) * static_cast<double>(depth), input.scalar_type());
   choose_block(c, static_cast<std::size_t>(sizes[0]), static_cast<std::size_t>(threads));
   const auto* in_bytes = static_cast<const char*>(input.const_data_ptr());
   const auto* other_bytes = given_other ? static_cast<const char*>(other.const_data_ptr()) : nullptr;

@@ -119,7 +119,8 @@ at::Tensor pointwise(const at::Tensor& given, const std::optional<at::Tensor>& g
   if (out.numel() == 0) return out;
   const std::int64_t rows = out.numel() / columns;
   const at::Tensor* added = other ? &*other : nullptr;
-  const std::int64_t threads = at::get_num_threads();
+  const std::int64_t threads =
+      threads_for(static_cast<double>(out.numel()) * static_cast<double>(depth), input.scalar_type());
   if (rows >= 28 * threads || threads == 1) {
     // Whole tiles for each thread, but for the last one.
     constexpr std::int64_t kTile = 14;
@@ -154,7 +155,9 @@ at::Tensor depthwise(const at::Tensor& given, const at::Tensor& weight, const at
   const std::int64_t rows = out.size(0) * height;
   const auto* in_bytes = static_cast<const char*>(input.const_data_ptr());
   auto* out_bytes = static_cast<char*>(out.mutable_data_ptr());
-  const std::int64_t threads = at::get_num_threads();
+  // Each product loads a number of its own, which takes about as long as four of a matrix.
+  const std::int64_t threads =
+      threads_for(4.0 * static_cast<double>(out.numel() * kernel * kernel), input.scalar_type());
   parallel_for(0, rows, (rows + threads - 1) / threads, [&](std::int64_t first, std::int64_t last) {
     kernels::Depthwise piece = layer;
     for (std::int64_t row = first; row < last;) {

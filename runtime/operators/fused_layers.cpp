@@ -1,6 +1,7 @@
 #include "operators/fused_layers.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 
 #include <algorithm>
 #include <cstring>
@@ -25,6 +26,12 @@ const Loops& loops_for(c10::ScalarType type) {
   static const Loops* const bfloat16 = kernels::best_loops(kernels::Element::bfloat16);
   static const Loops* const int16 = kernels::best_loops(kernels::Element::int16);
   return type == at::kFloat ? *float32 : type == at::kBFloat16 ? *bfloat16 : *int16;
+}
+
+std::int64_t threads_for(double products, c10::ScalarType type) {
+  // About what a core does in 150 us.
+  const double worth = type == at::kFloat ? 15e6 : 30e6;
+  return products < worth ? 1 : at::get_num_threads();
 }
 
 kernels::Epilogue epilogue_of(std::int64_t activation, double low, double high, bool after_addition) {

@@ -146,7 +146,12 @@ at::Tensor strips(const at::Tensor& given, const std::optional<at::Tensor>& expa
   choose_strip(l);
   const std::int64_t height = sizes[2];
   const std::int64_t rows = sizes[0] * height;
-  const std::int64_t threads = at::get_num_threads();
+  const kernels::Depthwise& d = l.depthwise;
+  const auto taps_of = static_cast<double>(d.kernel * d.kernel + (project_weight ? l.project->product.columns : 0));
+  const double made = static_cast<double>(d.out_height * d.out_width) * taps_of;
+  const double expanded = expand_weight ? static_cast<double>(d.height * d.width * l.expand->product.depth) : 0.0;
+  const std::int64_t threads =
+      threads_for(static_cast<double>(sizes[0] * channels) * (made + expanded), input.scalar_type());
   parallel_for(0, rows, (rows + threads - 1) / threads, [&](std::int64_t first, std::int64_t last) {
     StripRun run(l);
     for (std::int64_t row = first; row < last;) {

@@ -71,16 +71,33 @@ TEST_P(FusedOperators, PointwiseIsALinearLayerOverTheLastDimension) {
   }
 }
 
+// Enough work for several threads.
+TEST_P(FusedOperators, LargeConvolutions) {
+  const at::Tensor x = numbers({3, 64, 40, 40}, 0.1).to(type_);
+  const at::Tensor w = numbers({64, 64, 3, 3}, 0.2).to(type_).to(at::kFloat);
+  const at::Tensor b = numbers({64}, 0.3);
+  const std::vector<double> nothing = {static_cast<double>(id(kernels::Activation::clamp)), -kInfinite, kInfinite, 0.0};
+  const at::Tensor packed = call("ptrun::pack_pointwise", {w.permute({0, 2, 3, 1}).reshape({64, -1}), type_});
+  expect_near(at::conv2d(x.to(at::kFloat), w, b, 1, 1),
+              call("ptrun::convolution",
+                   {x, packed, c10::IValue(), b, c10::IValue(), 64, std::vector<std::int64_t>{3, 3}, 1, 1, nothing}),
+              type_);
+  const at::Tensor taps = numbers({7, 7, 64}, 0.4);
+  expect_near(at::conv2d(x.to(at::kFloat), taps.permute({2, 0, 1}).unsqueeze(1), b, 1, 3, 1, 64),
+              call("ptrun::depthwise", {x, taps, b, 7, 1, 3, id(kernels::Activation::clamp), -kInfinite, kInfinite}),
+              type_);
+}
+
 // Rows of 4096 bytes are copied apart.
 TEST_P(FusedOperators, PointwiseOfRowsThatShareCachePlaces) {
   for (const std::int64_t rows : {3, 30, 200}) {
     const at::Tensor x = numbers({rows, 2048}, 0.1).to(type_);
-    const at::Tensor w = numbers({40, 2048}, 0.2).to(type_).to(at::kFloat);
-    const at::Tensor b = numbers({40}, 0.3);
-    const at::Tensor other = numbers({rows, 40}, 0.4).to(type_);
+    const at::Tensor w = numbers({512, 2048}, 0.2).to(type_).to(at::kFloat);
+    const at::Tensor b = numbers({512}, 0.3);
+    const at::Tensor other = numbers({rows, 512}, 0.4).to(type_);
     const at::Tensor found = call(
         "ptrun::pointwise", {x, c10::IValue(), call("ptrun::pack_pointwise", {w, type_}), c10::IValue(), padded_bias(b),
-                             other, 40, false, id(kernels::Activation::clamp), -kInfinite, kInfinite, false});
+                             other, 512, false, id(kernels::Activation::clamp), -kInfinite, kInfinite, false});
     expect_near(at::linear(x.to(at::kFloat), w, b) + other.to(at::kFloat), found, type_);
   }
 }

@@ -193,9 +193,8 @@ INSTANTIATE_TEST_SUITE_P(All, Ultralytics,
                                            Case{"v11_segment", Task::segment}, Case{"v12_pose", Task::keypoints},
                                            Case{"v11_obb", Task::detect}, Case{"v26_segment", Task::segment},
                                            Case{"v26_pose", Task::keypoints}, Case{"v26_obb", Task::detect},
-                                           Case{"v26_semantic", Task::segment},
-                                           Case{"classify", Task::classify}, Case{"yolov5", Task::detect},
-                                           Case{"yolov5_segment", Task::segment}),
+                                           Case{"v26_semantic", Task::segment}, Case{"classify", Task::classify},
+                                           Case{"yolov5", Task::detect}, Case{"yolov5_segment", Task::segment}),
                          [](const ::testing::TestParamInfo<Case>& row) { return std::string(row.param.name); });
 
 TEST(Ultralytics, PreprocessingComesFromInsideTheFile) {

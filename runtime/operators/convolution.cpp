@@ -57,9 +57,6 @@ void gather(const Convolution& c, const char* image, std::size_t first, std::siz
 void choose_block(Convolution& c, std::size_t images, std::size_t threads) {
   const std::size_t depth = c.product.product.depth;
   c.row = depth * c.product.element_size;
-  // Rows a multiple of 1024 bytes apart share places of the first cache. Integers are copied once more anyway.
-  if (c.row % 1024 == 0 && c.product.loops->element != kernels::Element::int16) c.row += 64;
-  c.product.product.row_stride = c.row / c.product.element_size;
   const std::size_t results = c.out_height * c.out_width;
   std::size_t block = std::clamp(kBlockBytes / c.row, 4 * kTile, kernels::kProductRows);
   // Of few images each thread gets some.

@@ -99,7 +99,7 @@ void PointwiseRun::operator()(const void* rows, std::size_t count, const void* o
     layer_.loops->product(product);
   };
   const std::size_t bytes = product.depth * layer_.element_size;
-  if (!rounded_.defined() && (product.row_stride != 0 || bytes % kPage != 0 || count < kWorthACopy)) {
+  if (!rounded_.defined() && (bytes % kPage != 0 || count < kWorthACopy)) {
     run(rows, 0, count);
     return;
   }

@@ -8,6 +8,7 @@
 #include <system_error>
 #include <thread>
 
+#include "core/apart.h"
 #include "core/signals.h"
 #include "core/text.h"
 #include "executor/batch.h"
@@ -322,7 +323,7 @@ Executor::Executor(const Model& model, const ExecutorOptions& options) {
   impl_->ranges = std::move(ranges);
   impl_->batch_size = batch_size;
   impl_->plan = translated(model, std::string("cannot be prepared for plan ") + kind.name + ": ", [&] {
-    return kind.make(model.impl().module, {options.device, {}});
+    return apart([&] { return kind.make(model.impl().module, {options.device, {}}); });
   });
   if (options.log && batch_size != options.batch_size) {
     options.log(LogLevel::info, model.path() + ": runs at batch size " + std::to_string(batch_size) +

@@ -5,6 +5,7 @@
 #include <array>
 #include <filesystem>
 
+#include "core/apart.h"
 #include "core/text.h"
 #include "loader/class_map_output.h"
 #include "loader/file_facts.h"
@@ -124,7 +125,7 @@ Model load_model(const std::string& path, const LoadOptions& options) {
   const std::shared_ptr<Model::Impl> model(new Model::Impl, destroy);
   model->path = path;
   model->kind = archive::info(kind).word;
-  row.load({source, kind, options, sidecar, config}, *model);
+  apart([&] { row.load({source, kind, options, sidecar, config}, *model); });
   source->check();
   apply_facts(std::move(config), *model);
   const std::string& task = options.task.empty() ? sidecar.task : options.task;

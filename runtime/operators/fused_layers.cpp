@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "operators/parallel.h"
+
 namespace ptrun {
 
 using kernels::Loops;
@@ -16,6 +18,9 @@ constexpr std::size_t kPreparedBytes = std::size_t{128} * 1024;
 constexpr std::size_t kCopiedBytes = std::size_t{1280} * 1024;
 constexpr std::size_t kPage = 4096;
 constexpr std::size_t kWorthACopy = 28;  // rows
+// Microseconds of work from which on a second thread gains: one that is awake, and one that sleeps.
+constexpr double kWorthAThread = 10;
+constexpr double kWorthWaking = 150;
 
 }  // namespace
 
@@ -29,9 +34,9 @@ const Loops& loops_for(c10::ScalarType type) {
 }
 
 std::int64_t threads_for(double products, c10::ScalarType type) {
-  // About what a core does in 150 us.
-  const double worth = type == at::kFloat ? 15e6 : 30e6;
-  return products < worth ? 1 : at::get_num_threads();
+  const double microseconds = products / (type == at::kFloat ? 1e5 : 2e5);  // of one core, about
+  if (microseconds < kWorthAThread) return 1;
+  return microseconds >= kWorthWaking || threads_are_awake() ? at::get_num_threads() : 1;
 }
 
 kernels::Epilogue epilogue_of(std::int64_t activation, double low, double high, bool after_addition) {

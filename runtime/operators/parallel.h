@@ -13,4 +13,8 @@ namespace ptrun {
 void parallel_for(std::int64_t begin, std::int64_t end, std::int64_t grain,
                   const std::function<void(std::int64_t, std::int64_t)>& body);
 
+// Whether the other threads of the calling one came at once to its last loops: they wait awake for 4 ms, but sleep when
+// the process has more threads in OpenMP pools than CPUs, and come late when other programs use the CPUs.
+bool threads_are_awake();
+
 }  // namespace ptrun

@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/apart.h"
 #include "core/signals.h"
 #include "executor/openmp.h"
 #include "executor/trial.h"
@@ -85,7 +86,8 @@ void work(const TimeModelRequest& request, const Calls& calls, std::barrier<>& t
 }  // namespace
 
 ModelTimes time_model(const TimeModelRequest& request) {
-  const Calls calls(request);
+  // Otherwise the calling thread would have a pool beside the workers'.
+  const Calls calls = apart([&] { return Calls(request); });
   std::vector<WorkerTimes> times(static_cast<std::size_t>(request.workers));
   for (WorkerTimes& worker : times) worker.seconds.reserve(static_cast<std::size_t>(request.calls));
   std::barrier together(request.workers);

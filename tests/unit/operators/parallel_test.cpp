@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <mutex>
 #include <set>
 #include <stdexcept>
@@ -61,6 +62,23 @@ TEST_F(ParallelFor, ThrowsWhatAPartThrows) {
   };
   EXPECT_THROW(run(), std::runtime_error);
   EXPECT_EQ(ended, 2);
+}
+
+TEST_F(ParallelFor, KnowsThreadsThatAreLateAndTriesThemAgain) {
+  // On a thread whose pool nobody has seen before.
+  std::thread([] {
+    EXPECT_TRUE(threads_are_awake());
+    for (int i = 0; i < 3; ++i) {
+      parallel_for(0, 2, 1, [](std::int64_t first, std::int64_t /*last*/) {
+        if (first == 1) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      });
+    }
+    int asked = 1;
+    while (!threads_are_awake() && asked < 10000) ++asked;
+    EXPECT_GT(asked, 10);
+    EXPECT_LT(asked, 10000);
+    EXPECT_FALSE(threads_are_awake());
+  }).join();
 }
 
 }  // namespace

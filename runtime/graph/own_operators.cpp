@@ -12,8 +12,9 @@
 #include <vector>
 
 #include "graph/match.h"
+#include "graph/own_epilogue.h"
 #include "graph/own_strips.h"
-#include "kernels/kernels.h"
+#include "graph/own_winograd.h"
 
 namespace ptrun::jit {
 namespace {
@@ -25,35 +26,9 @@ using torch::jit::toIValue;
 using torch::jit::Value;
 
 const c10::Symbol kConvolution = c10::Symbol::fromQualString("ptrun::convolution");
+const c10::Symbol kWinograd = c10::Symbol::fromQualString("ptrun::winograd");
 const c10::Symbol kAttention = c10::Symbol::fromQualString("ptrun::attention");
 const c10::Symbol kGlobalMean = c10::Symbol::fromQualString("ptrun::global_mean");
-
-std::optional<kernels::Epilogue> epilogue(const Node& node) {
-  const auto found = activation(node);
-  if (!found) return std::nullopt;
-  kernels::Epilogue made;
-  using kernels::Activation;
-  if (found->name == "relu") {
-    made.low = 0;
-  } else if (found->name == "hardtanh") {
-    made.low = static_cast<float>(found->scalars[0]);
-    made.high = static_cast<float>(found->scalars[1]);
-    if (!(made.low <= made.high)) return std::nullopt;
-  } else if (found->name == "hardswish") {
-    made.activation = Activation::hardswish;
-  } else if (found->name == "hardsigmoid") {
-    made.activation = Activation::hardsigmoid;
-  } else if (found->name == "sigmoid") {
-    made.activation = Activation::sigmoid;
-  } else if (found->name == "swish") {
-    made.activation = Activation::silu;
-  } else if (found->name == "gelu") {
-    made.activation = found->algorithm == "tanh" ? Activation::gelu_tanh : Activation::gelu;
-  } else {
-    return std::nullopt;
-  }
-  return made;
-}
 
 // What follows a layer and is done by it.
 struct Tail {
@@ -193,6 +168,10 @@ class Rewriter {
             put(static_cast<double>(e.high))};
   }
 
+  Value* put_list(const kernels::Epilogue& e) {
+    return put(std::vector<double>{static_cast<double>(e.activation), e.low, e.high, e.after_addition ? 1.0 : 0.0});
+  }
+
   void replace(Node* layer, const Tail& tail, c10::Symbol kind, const std::vector<Value*>& inputs) {
     Node* node = graph_.insertNode(graph_.create(kind, inputs));
     node->copyMetadata(layer);
@@ -216,6 +195,11 @@ class Rewriter {
     } else if (integers_ && found->groups == 1 && sizes[1] >= kFewChannels && found->stride >= 1 &&
                found->padding >= 0) {
       dense(node, *found);
+    } else if (type_ == at::kFloat && found->groups == 1 && sizes[2] == 1 && sizes[3] == 1 && found->padding == 0) {
+      dense(node, *found);
+    } else if (type_ == at::kFloat && found->groups == 1 && sizes[2] == 3 && sizes[3] == 3 && found->stride == 1 &&
+               (found->padding == 0 || found->padding == 1)) {
+      winograd(node, *found);
     }
   }
 
@@ -254,7 +238,8 @@ class Rewriter {
     return stack;
   }
 
-  // A convolution that is neither 1x1 of every pixel nor depthwise, of integers: of other numbers oneDNN's are faster.
+  // A convolution that is neither 1x1 of every pixel nor depthwise: of integers, or 1x1 of some pixels. Of others in
+  // float32 and bfloat16 oneDNN's are faster.
   void dense(Node* node, const Convolution& layer) {
     if (layer.weight.scalar_type() != at::kFloat) return;
     const std::int64_t columns = layer.weight.size(0);
@@ -264,19 +249,31 @@ class Rewriter {
     const Tail tail = tail_of(*node, true);
     const torch::jit::WithInsertPoint guard(tail.nodes.empty() ? node : tail.nodes.back());
     Value* none = put(c10::IValue());
-    const kernels::Epilogue& e = tail.epilogue;
-    const std::vector<Value*> inputs = {
-        node->input(0),
-        put(packed.front()),
-        integers_ ? put(packed.back()) : none,
-        put(whole_bias(layer.bias, columns)),
-        tail.other == nullptr ? none : tail.other,
-        put(columns),
-        put(std::vector<std::int64_t>{layer.weight.size(2), layer.weight.size(3)}),
-        put(layer.stride),
-        put(layer.padding),
-        put(std::vector<double>{static_cast<double>(e.activation), e.low, e.high, e.after_addition ? 1.0 : 0.0})};
+    const std::vector<Value*> inputs = {node->input(0),
+                                        put(packed.front()),
+                                        integers_ ? put(packed.back()) : none,
+                                        put(whole_bias(layer.bias, columns)),
+                                        tail.other == nullptr ? none : tail.other,
+                                        put(columns),
+                                        put(std::vector<std::int64_t>{layer.weight.size(2), layer.weight.size(3)}),
+                                        put(layer.stride),
+                                        put(layer.padding),
+                                        put_list(tail.epilogue)};
     replace(node, tail, kConvolution, inputs);
+  }
+
+  void winograd(Node* node, const Convolution& layer) {
+    const int edge = winograd_edge(shape(node->input(0))->sizes, layer.weight.sizes(), layer.padding);
+    if (edge == 0 || layer.weight.scalar_type() != at::kFloat) return;
+    std::vector<c10::IValue> packed = {layer.weight, edge};
+    c10::Dispatcher::singleton().findSchemaOrThrow("ptrun::pack_winograd", "").callBoxed(&packed);
+    const std::int64_t columns = layer.weight.size(0);
+    const Tail tail = tail_of(*node, true);
+    const torch::jit::WithInsertPoint guard(tail.nodes.empty() ? node : tail.nodes.back());
+    replace(node, tail, kWinograd,
+            {node->input(0), put(packed.front()), put(whole_bias(layer.bias, columns)),
+             tail.other == nullptr ? put(c10::IValue()) : tail.other, put(columns), put(layer.padding),
+             put_list(tail.epilogue)});
   }
 
   void pointwise(Node* node, const at::Tensor& weight, const std::optional<at::Tensor>& bias, bool pixels) {
@@ -383,9 +380,16 @@ int use_own_operators(const std::shared_ptr<Graph>& graph, Shapes& shapes, c10::
   return rewriter.count();
 }
 
+int count_winograd(const Graph& graph) {
+  const auto nodes = graph.nodes();
+  return static_cast<int>(
+      std::count_if(nodes.begin(), nodes.end(), [](const Node* n) { return n->kind() == kWinograd; }));
+}
+
 bool is_own_operator(const Node& node) {
   return node.kind() == kPointwise || node.kind() == kDepthwise || node.kind() == kAttention ||
-         node.kind() == kGlobalMean || node.kind() == kStrips || node.kind() == kConvolution;
+         node.kind() == kGlobalMean || node.kind() == kStrips || node.kind() == kConvolution ||
+         node.kind() == kWinograd;
 }
 
 }  // namespace ptrun::jit

@@ -16,6 +16,7 @@
 #include "kernels/depthwise.h"
 #include "kernels/half_vector.h"
 #include "kernels/product.h"
+#include "kernels/winograd.h"
 
 namespace ptrun::kernels {
 namespace {
@@ -41,7 +42,9 @@ constexpr Loops kFloat32 = {Element::float32,
                             mean<HalfVector, float>,
                             scale<HalfVector, float>,
                             nullptr,
-                            attention<Products, Products>};
+                            attention<Products, Products>,
+                            winograd_input<HalfVector>,
+                            winograd_output<HalfVector>};
 
 bool has_avx2() { return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0; }
 

@@ -17,6 +17,7 @@
 #include "kernels/depthwise.h"
 #include "kernels/half_vector.h"
 #include "kernels/product.h"
+#include "kernels/winograd.h"
 
 namespace ptrun::kernels {
 namespace {
@@ -177,7 +178,9 @@ constexpr Loops kFloat32 = {Element::float32,
                             mean<Avx512, float>,
                             scale<Avx512, float>,
                             nullptr,
-                            attention<Float32Products, Float32Products>};
+                            attention<Float32Products, Float32Products>,
+                            winograd_input<Avx512>,
+                            winograd_output<Avx512>};
 constexpr Loops kBfloat16 = {Element::bfloat16,
                              32,
                              product<Bfloat16Products>,

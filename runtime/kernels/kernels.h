@@ -67,6 +67,31 @@ struct Depthwise {
   Epilogue epilogue;
 };
 
+// A convolution of 3x3 filters and stride 1 by Winograd's minimal filtering F(edge x edge, 3x3) (Lavin and Gray 2015),
+// float32: of each tile of edge x edge results the (edge + 2)^2 pixels under it are transformed, each of the
+// (edge + 2)^2 positions is a product of matrices [tiles, channels] x [channels, columns], and their results are
+// transformed back. Tiles are numbered along the rows of all images.
+struct Winograd {
+  std::size_t edge = 4;       // 4 or 2
+  const float* in = nullptr;  // [images, height, width, channels]
+  std::size_t height = 0, width = 0, channels = 0;
+  std::size_t padding = 0;       // 0 or 1
+  const float* zeros = nullptr;  // `channels` of them
+  const float* bias = nullptr;   // [columns]
+  const float* other = nullptr;  // as `out`, added; may be null
+  float* out = nullptr;          // [images, out_height, out_width, columns], overlaps none of the inputs
+  std::size_t out_height = 0, out_width = 0, columns = 0;
+  Epilogue epilogue;
+  // Of both transformed sides: from tile to tile, from position to position.
+  std::size_t in_row = 0, in_position = 0;    // a row has `channels`, rounded up to kWinogradLanes
+  std::size_t out_row = 0, out_position = 0;  // a row has `columns`, rounded up to kWinogradLanes
+  std::size_t reach() const { return edge + 2; }
+  std::size_t positions() const { return reach() * reach(); }
+  std::size_t tile_rows() const { return (out_height + edge - 1) / edge; }
+  std::size_t tile_columns() const { return (out_width + edge - 1) / edge; }
+};
+constexpr std::size_t kWinogradLanes = 16;
+
 // One head of attention: softmax(queries x keys^T * scale) x values.
 struct Attention {
   const void* queries = nullptr;  // [query_count, width]
@@ -104,6 +129,12 @@ struct Loops {
   void (*quantise)(const float* rows, std::size_t row_count, std::size_t depth, void* integers,
                    float* scales) = nullptr;
   void (*attention)(const Attention& attention) = nullptr;
+  // Of float32 only: the tiles [first, last) to `transformed` [positions, last - first, channels], and the products
+  // [positions, last - first, columns] to results, where `products` begins with column `first_column`, a multiple of
+  // kWinogradLanes.
+  void (*winograd_input)(const Winograd& layer, std::size_t first, std::size_t last, float* transformed) = nullptr;
+  void (*winograd_output)(const Winograd& layer, std::size_t first, std::size_t last, std::size_t first_column,
+                          std::size_t last_column, const float* products) = nullptr;
 };
 constexpr float kLargestInteger = 4095;
 
@@ -133,6 +164,11 @@ constexpr std::size_t panel_width(std::size_t columns, std::size_t first, std::s
 // with integers of at most kLargestInteger leaves 32 bits.
 void quantise_weights(const float* weights, std::size_t columns, std::size_t depth, std::int16_t* integers,
                       float* scales);
+
+// Filters [columns, channels, 3, 3] transformed and packed: `positions` times what pack_weights makes, one after the
+// other, of `edge`. Of float32 only.
+void winograd_weights(const Loops& loops, std::size_t edge, const float* weights, std::size_t columns,
+                      std::size_t channels, float* packed);
 
 // Weights [columns, depth] in the order that the product reads: panel by panel, zeros up to a multiple of 8 columns.
 void pack_weights(const Loops& loops, const void* weights, std::size_t columns, std::size_t depth, void* packed);

@@ -5,6 +5,7 @@
 
 #include "kernels/elements.h"
 #include "kernels/kernels.h"
+#include "kernels/winograd_points.h"
 
 namespace ptrun::kernels {
 namespace {
@@ -168,14 +169,68 @@ void attention(const Attention& a) {
   }
 }
 
+void winograd_input(const Winograd& w, std::size_t first, std::size_t last, float* transformed) {
+  const WinogradMatrices& m = winograd_matrices(w.edge);
+  for (std::size_t tile = first; tile < last; ++tile, transformed += w.in_row) {
+    const std::size_t image = tile / (w.tile_rows() * w.tile_columns());
+    const std::size_t top = tile / w.tile_columns() % w.tile_rows() * w.edge;
+    const std::size_t left = tile % w.tile_columns() * w.edge;
+    for (std::size_t c = 0; c < w.channels; ++c) {
+      double half[6][6] = {};  // input x pixels
+      for (std::size_t k = 0; k < m.reach; ++k) {
+        const std::size_t y = top + k - w.padding;  // above the image it wraps to a large number
+        for (std::size_t j = 0; j < m.reach; ++j) {
+          const std::size_t x = left + j - w.padding;
+          if (y >= w.height || x >= w.width) continue;
+          const double pixel = w.in[((image * w.height + y) * w.width + x) * w.channels + c];
+          for (std::size_t i = 0; i < m.reach; ++i) {
+            if (m.input[i][k] != 0) half[i][j] += m.input[i][k] * pixel;
+          }
+        }
+      }
+      for (std::size_t at = 0; at < w.positions(); ++at) {
+        double sum = 0;
+        for (std::size_t k = 0; k < m.reach; ++k) {
+          const double factor = m.input[at % m.reach][k];
+          if (factor != 0) sum += half[at / m.reach][k] * factor;
+        }
+        transformed[at * w.in_position + c] = static_cast<float>(sum);
+      }
+    }
+  }
+}
+
+void winograd_output(const Winograd& w, std::size_t first, std::size_t last, std::size_t first_column,
+                     std::size_t last_column, const float* products) {
+  const WinogradMatrices& m = winograd_matrices(w.edge);
+  for (std::size_t tile = first; tile < last; ++tile, products += w.out_row) {
+    const std::size_t image = tile / (w.tile_rows() * w.tile_columns());
+    const std::size_t top = tile / w.tile_columns() % w.tile_rows() * w.edge;
+    const std::size_t left = tile % w.tile_columns() * w.edge;
+    for (std::size_t c = first_column; c < last_column; ++c) {
+      for (std::size_t y = top; y < std::min(top + w.edge, w.out_height); ++y) {
+        for (std::size_t x = left; x < std::min(left + w.edge, w.out_width); ++x) {
+          double sum = w.bias[c];
+          for (std::size_t at = 0; at < w.positions(); ++at) {
+            const double factor = m.output[y - top][at / m.reach] * m.output[x - left][at % m.reach];
+            if (factor != 0) sum += factor * static_cast<double>(products[at * w.out_position + c - first_column]);
+          }
+          const std::size_t at = ((image * w.out_height + y) * w.out_width + x) * w.columns + c;
+          w.out[at] = finished(static_cast<float>(sum), w.other == nullptr ? nullptr : w.other + at, w.epilogue);
+        }
+      }
+    }
+  }
+}
+
 }  // namespace
 
 extern const Loops kPlainInt16;
 const Loops kPlainInt16 = {Element::int16, kPanel, integer_product, nullptr, nullptr, nullptr, quantise};
 extern const Loops kPlainFloat32;
 extern const Loops kPlainBfloat16;
-const Loops kPlainFloat32 = {Element::float32, kPanel,       product<float>, depthwise<float>,
-                             mean<float>,      scale<float>, nullptr,        attention<float>};
+const Loops kPlainFloat32 = {Element::float32, kPanel,  product<float>,   depthwise<float>, mean<float>,
+                             scale<float>,     nullptr, attention<float>, winograd_input,   winograd_output};
 const Loops kPlainBfloat16 = {
     Element::bfloat16,    kPanel,  product<std::uint16_t>,  depthwise<std::uint16_t>, mean<std::uint16_t>,
     scale<std::uint16_t>, nullptr, attention<std::uint16_t>};

@@ -273,6 +273,12 @@ void register_fused_operators() {
         "kernel, "
         "int stride, int padding, float[] epilogue) -> Tensor");
     library->impl("convolution", torch::dispatch(c10::DispatchKey::CPU, TORCH_FN(convolution)));
+    library->def("pack_winograd(Tensor weight, int edge) -> Tensor");
+    library->impl("pack_winograd", torch::dispatch(c10::DispatchKey::CPU, TORCH_FN(pack_winograd)));
+    library->def(
+        "winograd(Tensor input, Tensor weight, Tensor bias, Tensor? other, int columns, int padding, float[] epilogue) "
+        "-> Tensor");
+    library->impl("winograd", torch::dispatch(c10::DispatchKey::CPU, TORCH_FN(winograd)));
     library->impl("strips", torch::dispatch(c10::DispatchKey::CPU, TORCH_FN(strips)));
     library->def("attention(Tensor query, Tensor key, Tensor value, float scale) -> Tensor");
     library->impl("attention", torch::dispatch(c10::DispatchKey::CPU, TORCH_FN(attention)));

@@ -1,5 +1,5 @@
-// Operators of our own that compiled plans are made of: ptrun::pointwise, ptrun::depthwise, ptrun::global_mean, over
-// the loops of the kernels room.
+// Operators of our own that compiled plans are made of: ptrun::pointwise, ptrun::depthwise, ptrun::winograd and others,
+// over the loops of the kernels room.
 #pragma once
 
 namespace ptrun {
@@ -28,6 +28,13 @@ namespace ptrun {
 //               int stride, int padding, float[] epilogue) -> Tensor
 //     A dense convolution of [N, C, H, W]; `weight` and `scales` of [columns, kernel height x kernel width x C], its
 //     depth rounded up to pairs with zeros but for float32.
+//   pack_winograd(Tensor weight, int edge) -> Tensor
+//     Filters [columns, C, 3, 3] float32 for winograd by tiles of edge x edge results, 4 or 2: [(edge + 2)^2, columns
+//     rounded up to a multiple of 8, C], 4 or 1.8 times as large.
+//   winograd(Tensor input, Tensor weight, Tensor bias, Tensor? other, int columns, int padding, float[] epilogue)
+//       -> Tensor
+//     A convolution of 3x3 filters, stride 1 and padding 0 or 1, float32 only, with 0.25 or 0.44 of the
+//     multiplications. An infinity in the input may make all results NaN whose tile sees it.
 //   attention(Tensor query, Tensor key, Tensor value, float scale) -> Tensor
 //     softmax(query x key^T * scale) x value for each head of [N, heads, tokens, width]; in memory the heads of a token
 //     stand side by side in the result.

@@ -40,7 +40,7 @@ struct Product {
   std::size_t last_column = 0;
   const float* bias = nullptr;           // `columns` rounded up to a multiple of 8
   const void* other = nullptr;           // [row_count, columns], added; may be null
-  void* out = nullptr;                   // [row_count, columns], overlaps none of the inputs
+  void* out = nullptr;                   // [row_count, columns], overlaps none of the inputs; may be `other`
   std::size_t out_stride = 0;            // elements from row to row of `out` and `other`; 0: columns
   const float* row_scales = nullptr;     // [row_count], of int16 only
   const float* column_scales = nullptr;  // zeros up to a multiple of 8 columns, of int16 only
@@ -79,7 +79,8 @@ struct Winograd {
   const float* zeros = nullptr;  // `channels` of them
   const float* bias = nullptr;   // [columns]
   const float* other = nullptr;  // as `out`, added; may be null
-  float* out = nullptr;          // [images, out_height, out_width, columns], overlaps none of the inputs
+  // [images, out_height, out_width, columns], overlaps none of the inputs; may be `other`
+  float* out = nullptr;
   std::size_t out_height = 0, out_width = 0, columns = 0;
   Epilogue epilogue;
   // Of both transformed sides: from tile to tile, from position to position.

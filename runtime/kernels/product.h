@@ -50,6 +50,16 @@ void multiply(const Tile<P>& t) {
     for (std::size_t v = 0; v < kWhole; ++v) sum[r][v] = V::load(t.initial + r * t.initial_stride + v * V::kLanes);
     if (kHalf) half[r] = H::load(t.initial + r * t.initial_stride + kWhole * V::kLanes);
   }
+  // What the results are stored over and added to is on its way while they are summed up.
+  if (t.sums == nullptr) {
+#pragma GCC unroll 16
+    for (std::size_t r = 0; r < kRows; ++r) {
+      for (std::size_t v = 0; v < kWhole; ++v) {
+        __builtin_prefetch(t.out + r * t.out_stride + v * V::kLanes, 1);
+        if (t.other != nullptr) __builtin_prefetch(t.other + r * t.out_stride + v * V::kLanes);
+      }
+    }
+  }
   // Three rows share a pointer: the processor adds once and twice a stride for nothing, registers are few.
   constexpr std::size_t kPointers = (kRows + 2) / 3;
   const E* pointers[kPointers];
@@ -229,7 +239,7 @@ void product(const Product& p) {
           std::size_t row = done;
           if (size > count - done) {
             // Rows of the tile before once more, unless sums would be added to twice.
-            if (count >= size && p.depth <= kDepth) row = count - size;
+            if (count >= size && p.depth <= kDepth && p.other != p.out) row = count - size;
             while (size > count - row) size /= 2;
           }
           const std::size_t at = (begin + row) * out_stride + column;

@@ -109,13 +109,13 @@ at::Tensor pointwise(const at::Tensor& given, const std::optional<at::Tensor>& g
         "ptrun::pointwise: the gate does not fit");
     gate = given_gate->contiguous();
   }
+  TORCH_CHECK(!given_other ||
+                  (given_other->sizes() == at::IntArrayRef(sizes) && given_other->scalar_type() == input.scalar_type()),
+              "ptrun::pointwise: the summand is ", given_other ? given_other->sizes() : at::IntArrayRef(),
+              ", expected ", at::IntArrayRef(sizes));
+  at::Tensor out = results(sizes, input, given_other, format);
   std::optional<at::Tensor> other;
-  if (given_other) {
-    TORCH_CHECK(given_other->sizes() == at::IntArrayRef(sizes) && given_other->scalar_type() == input.scalar_type(),
-                "ptrun::pointwise: the summand is ", given_other->sizes(), ", expected ", at::IntArrayRef(sizes));
-    other = given_other->contiguous(format);
-  }
-  at::Tensor out = at::empty(sizes, input.options(), format);
+  if (given_other) other = given_other->contiguous(format);
   if (out.numel() == 0) return out;
   const std::int64_t rows = out.numel() / columns;
   const at::Tensor* added = other ? &*other : nullptr;

@@ -40,6 +40,8 @@ namespace ptrun {
 //     stand side by side in the result.
 //   global_mean(Tensor input) -> Tensor
 //     [N, C, H, W] to [N, C, 1, 1].
+// Where a summand is handed over and nobody else holds it, as the interpreter of graphs does with what is not read
+// afterwards, the results of pointwise and winograd stand in its memory.
 // Inputs are float32 or bfloat16, images and results channels_last; others are brought into that order. Wrong shapes
 // throw c10::Error. Cheap after the first call; any thread.
 void register_fused_operators();

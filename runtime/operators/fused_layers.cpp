@@ -51,6 +51,14 @@ kernels::Epilogue epilogue_of(at::ArrayRef<double> numbers) {
   return epilogue_of(static_cast<std::int64_t>(numbers[0]), numbers[1], numbers[2], numbers[3] != 0);
 }
 
+at::Tensor results(at::IntArrayRef sizes, const at::Tensor& input, const std::optional<at::Tensor>& other,
+                   at::MemoryFormat format) {
+  // Memory that belongs to somebody else is not resizable.
+  const bool ours = other && other->use_count() == 1 && other->storage().use_count() == 1 &&
+                    other->storage().resizable() && other->is_contiguous(format);
+  return ours ? *other : at::empty(sizes, input.options(), format);
+}
+
 PointwiseLayer pointwise_layer(const at::Tensor& weight, const std::optional<at::Tensor>& scales,
                                const at::Tensor& bias, std::int64_t columns, std::int64_t depth, c10::ScalarType type,
                                const kernels::Epilogue& epilogue) {

@@ -25,6 +25,11 @@ kernels::Epilogue epilogue_of(std::int64_t activation, double low, double high, 
 // The same of four numbers: activation, low, high, after_addition.
 kernels::Epilogue epilogue_of(at::ArrayRef<double> numbers);
 
+// Memory for results of `sizes`: that of `other`, a tensor of these sizes that is added to them, where the operator
+// alone holds it; it saves keeping and fetching as much.
+at::Tensor results(at::IntArrayRef sizes, const at::Tensor& input, const std::optional<at::Tensor>& other,
+                   at::MemoryFormat format);
+
 // A 1x1 convolution or a linear layer: rows of `depth` numbers of `type` become rows of `columns`.
 struct PointwiseLayer {
   const kernels::Loops* loops = nullptr;

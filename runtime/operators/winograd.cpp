@@ -136,15 +136,17 @@ at::Tensor winograd(const at::Tensor& given, const at::Tensor& weight, const at:
   const at::Tensor input = given.contiguous(at::MemoryFormat::ChannelsLast);
   const std::vector<std::int64_t> sizes = {input.size(0), columns, input.size(2) + 2 * padding - 2,
                                            input.size(3) + 2 * padding - 2};
+  TORCH_CHECK(
+      !given_other || (given_other->sizes() == at::IntArrayRef(sizes) && given_other->scalar_type() == at::kFloat),
+      "ptrun::winograd: the summand is ", given_other ? given_other->sizes() : at::IntArrayRef(), ", expected ",
+      at::IntArrayRef(sizes));
+  at::Tensor out = results(sizes, input, given_other, at::MemoryFormat::ChannelsLast);
   kernels::Winograd layer;
   at::Tensor other;
   if (given_other) {
-    TORCH_CHECK(given_other->sizes() == at::IntArrayRef(sizes) && given_other->scalar_type() == at::kFloat,
-                "ptrun::winograd: the summand is ", given_other->sizes(), ", expected ", at::IntArrayRef(sizes));
     other = given_other->contiguous(at::MemoryFormat::ChannelsLast);
     layer.other = other.const_data_ptr<float>();
   }
-  at::Tensor out = at::empty(sizes, input.options(), at::MemoryFormat::ChannelsLast);
   if (out.numel() == 0) return out;
   const at::Tensor zeros = at::zeros({std::max(weight.size(1), weight.size(2))}, at::kFloat);
   layer.edge = weight.size(0) == 36 ? 4 : 2;

@@ -58,6 +58,38 @@ TEST_P(FusedOperators, PointwiseIsAConvolutionWithGateActivationAndAddition) {
   }
 }
 
+// As the interpreter of graphs hands over what nobody reads afterwards.
+TEST_P(FusedOperators, ASummandThatNobodyElseHoldsBecomesTheResult) {
+  for (const std::int64_t size : {1, 3, 13}) {
+    for (const std::int64_t columns : {27, 64}) {
+      SCOPED_TRACE(::testing::Message() << size << " " << columns);
+      const at::Tensor x = numbers({3, 10, size, 7}, 0.1).to(type_);
+      const at::Tensor w = numbers({columns, 10}, 0.2).to(type_).to(at::kFloat);
+      const at::Tensor b = numbers({columns}, 0.3);
+      at::Tensor other = numbers({3, columns, size, 7}, 0.5).to(type_).contiguous(at::MemoryFormat::ChannelsLast);
+      const at::Tensor kept = other.clone();
+      const at::Tensor plain = at::conv2d(x.to(at::kFloat), w.reshape({columns, 10, 1, 1}), b);
+      const auto run = [&](c10::IValue summand) {
+        std::vector<c10::IValue> stack = {x, {}, call("ptrun::pack_pointwise", {w, type_}), {}, padded_bias(b)};
+        stack.push_back(std::move(summand));
+        for (const c10::IValue& value : std::vector<c10::IValue>{columns, true, 0, 0.0, kInfinite, true})
+          stack.push_back(value);
+        return call("ptrun::pointwise", std::move(stack));
+      };
+      expect_near(at::relu(plain + kept), run(other), type_);
+      EXPECT_TRUE(at::equal(other, kept));
+      const at::Tensor part = other.narrow(0, 0, 3);  // holds the memory, not the tensor
+      expect_near(at::relu(plain + kept), run(std::move(other)), type_);
+      EXPECT_TRUE(at::equal(part, kept));
+      at::Tensor last = kept.clone();
+      const void* memory = last.const_data_ptr();
+      const at::Tensor same = run(std::move(last));
+      EXPECT_EQ(same.const_data_ptr(), memory);
+      expect_near(at::relu(plain + kept), same, type_);
+    }
+  }
+}
+
 TEST_P(FusedOperators, PointwiseIsALinearLayerOverTheLastDimension) {
   for (const std::vector<std::int64_t>& sizes :
        {std::vector<std::int64_t>{12}, {1, 12}, {5, 12}, {2, 3, 12}, {2, 3, 5, 12}}) {

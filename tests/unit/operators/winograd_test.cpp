@@ -15,13 +15,18 @@ class WinogradOperator : public ::testing::TestWithParam<std::tuple<int, int>> {
   void SetUp() override { at::set_num_threads(std::get<1>(GetParam())); }
   void TearDown() override { at::set_num_threads(1); }
 
-  at::Tensor run(const at::Tensor& x, const at::Tensor& w, const at::Tensor& b, const c10::IValue& other,
-                 std::int64_t padding, kernels::Activation activation = kernels::Activation::clamp,
-                 double low = -kInfinite, bool after = false) const {
+  at::Tensor run(const at::Tensor& x, const at::Tensor& w, const at::Tensor& b, c10::IValue other, std::int64_t padding,
+                 kernels::Activation activation = kernels::Activation::clamp, double low = -kInfinite,
+                 bool after = false) const {
     const at::Tensor packed = call("ptrun::pack_winograd", {w, std::get<0>(GetParam())});
-    return call("ptrun::winograd",
-                {x, packed, padded_bias(b), other, w.size(0), padding,
-                 std::vector<double>{static_cast<double>(id(activation)), low, kInfinite, after ? 1.0 : 0.0}});
+    std::vector<c10::IValue> stack = {x, packed, padded_bias(b)};
+    stack.push_back(std::move(other));
+    for (const c10::IValue& value : std::vector<c10::IValue>{
+             w.size(0), padding,
+             std::vector<double>{static_cast<double>(id(activation)), low, kInfinite, after ? 1.0 : 0.0}}) {
+      stack.push_back(value);
+    }
+    return call("ptrun::winograd", std::move(stack));
   }
 };
 
@@ -71,6 +76,19 @@ TEST_P(WinogradOperator, OfLargeLayers) {
     const at::Tensor other = numbers(plain.sizes().vec(), 0.5);
     expect_near(at::relu(plain + other), run(x, w, b, other, 1, kernels::Activation::clamp, 0, true));
   }
+}
+
+TEST_P(WinogradOperator, ASummandThatNobodyElseHoldsBecomesTheResult) {
+  const at::Tensor x = numbers({2, 24, 15, 13}, 0.1);
+  const at::Tensor w = numbers({43, 24, 3, 3}, 0.2);
+  const at::Tensor b = numbers({43}, 0.3);
+  const at::Tensor kept = numbers({2, 43, 15, 13}, 0.5).contiguous(at::MemoryFormat::ChannelsLast);
+  const at::Tensor expected = at::relu(exact(x, w, b, 1) + kept);
+  c10::IValue last = kept.clone();
+  const void* memory = last.toTensor().const_data_ptr();
+  const at::Tensor found = run(x, w, b, std::move(last), 1, kernels::Activation::clamp, 0, true);
+  EXPECT_EQ(found.const_data_ptr(), memory);
+  expect_near(expected, found);
 }
 
 TEST_P(WinogradOperator, AnInfinityIsSeenByItsTilesOnly) {

@@ -10,21 +10,39 @@
 namespace ptrun::kernels {
 namespace {
 
-// exp(x) to about 2 units in the last place (Cephes' polynomial on [-ln 2 / 2, ln 2 / 2]).
+// exp(x) as a factor near 1 and a power of 2, to about 2 units in the last place.
 template <typename V>
-inline typename V::Floats exponential(typename V::Floats x) {
+struct Exponential {
+  typename V::Floats factor, power;
+  typename V::Floats value() const { return V::multiply(factor, power); }
+  typename V::Floats plus_one() const { return V::fma(factor, power, V::all(1.0F)); }
+};
+
+template <typename V>
+inline Exponential<V> exponential(typename V::Floats x) {
   x = V::min(V::all(88.0F), V::max(V::all(-87.0F), x));
-  const auto n = V::round(V::multiply(x, V::all(1.44269504F)));
-  auto r = V::fma(n, V::all(-0.693359375F), x);
-  r = V::fma(n, V::all(2.12194440e-4F), r);
-  auto p = V::all(1.9875691500e-4F);
-  p = V::fma(p, r, V::all(1.3981999507e-3F));
-  p = V::fma(p, r, V::all(8.3334519073e-3F));
-  p = V::fma(p, r, V::all(4.1665795894e-2F));
-  p = V::fma(p, r, V::all(1.6666665459e-1F));
-  p = V::fma(p, r, V::all(5.0000001201e-1F));
-  p = V::fma(p, V::multiply(r, r), V::add(r, V::all(1.0F)));
-  return V::times_power_of_two(p, n);
+  if constexpr (V::kSixteenths) {
+    // 1.5 * 2^19: the last bits of the sum are sixteenths. Their powers of 2 come from a register, and three terms of
+    // the series are enough.
+    const auto shifted = V::fma(x, V::all(1.44269504F), V::all(786432.0F));
+    const auto n = V::subtract(shifted, V::all(786432.0F));
+    const auto r = V::fma(n, V::all(1.90465427e-9F), V::fma(n, V::all(-0.693147182F), x));
+    auto p = V::fma(r, V::all(1.6666667e-1F), V::all(0.5F));
+    p = V::fma(p, r, V::all(1.0F));
+    return {V::fma(p, r, V::all(1.0F)), V::power_of_two(shifted, n)};
+  } else {  // Cephes' polynomial on [-ln 2 / 2, ln 2 / 2]
+    const auto n = V::round(V::multiply(x, V::all(1.44269504F)));
+    auto r = V::fma(n, V::all(-0.693359375F), x);
+    r = V::fma(n, V::all(2.12194440e-4F), r);
+    auto p = V::all(1.9875691500e-4F);
+    p = V::fma(p, r, V::all(1.3981999507e-3F));
+    p = V::fma(p, r, V::all(8.3334519073e-3F));
+    p = V::fma(p, r, V::all(4.1665795894e-2F));
+    p = V::fma(p, r, V::all(1.6666665459e-1F));
+    p = V::fma(p, r, V::all(5.0000001201e-1F));
+    p = V::fma(p, V::multiply(r, r), V::add(r, V::all(1.0F)));
+    return {p, V::times_power_of_two(V::all(1.0F), n)};
+  }
 }
 
 // exp(x) to 8e-5: enough for what is stored with 8 bits.
@@ -42,7 +60,13 @@ inline typename V::Floats coarse_exponential(typename V::Floats x) {
 template <typename V>
 inline typename V::Floats sigmoid(typename V::Floats x) {
   if constexpr (V::kCoarse) return V::reciprocal(V::add(V::all(1.0F), coarse_exponential<V>(V::negate(x))));
-  return V::reciprocal(V::add(V::all(1.0F), exponential<V>(V::negate(x))));
+  return V::divide(V::all(1.0F), exponential<V>(V::negate(x)).plus_one());
+}
+
+template <typename V>
+inline typename V::Floats silu(typename V::Floats x) {
+  if constexpr (V::kCoarse) return V::multiply(x, sigmoid<V>(x));
+  return V::divide(x, exponential<V>(V::negate(x)).plus_one());
 }
 
 // erf(x) to 1.5e-7 (Abramowitz and Stegun, 7.1.26).
@@ -56,7 +80,8 @@ inline typename V::Floats error_function(typename V::Floats x) {
   p = V::fma(p, t, V::all(-0.284496736F));
   p = V::fma(p, t, V::all(0.254829592F));
   const auto square = V::negate(V::multiply(x, x));
-  const auto tail = V::multiply(V::multiply(p, t), V::kCoarse ? coarse_exponential<V>(square) : exponential<V>(square));
+  const auto tail =
+      V::multiply(V::multiply(p, t), V::kCoarse ? coarse_exponential<V>(square) : exponential<V>(square).value());
   return V::with_sign_of(V::subtract(V::all(1.0F), tail), x);
 }
 
@@ -74,7 +99,7 @@ inline typename V::Floats activated(typename V::Floats x, const Epilogue& epilog
     return kActivation == Activation::hardswish ? V::multiply(x, gate) : gate;
   }
   if constexpr (kActivation == Activation::sigmoid) return sigmoid<V>(x);
-  if constexpr (kActivation == Activation::silu) return V::multiply(x, sigmoid<V>(x));
+  if constexpr (kActivation == Activation::silu) return silu<V>(x);
   const auto half = V::multiply(V::all(0.5F), x);
   if constexpr (kActivation == Activation::gelu) {
     return V::fma(half, error_function<V>(V::multiply(x, V::all(0.70710678F))), half);

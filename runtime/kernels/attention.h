@@ -56,7 +56,7 @@ void softmax(float* scores, std::size_t count, float scale, E* shares) {
   auto total = V::zero();
   for (std::size_t i = 0; i < whole; i += V::kLanes) {
     const auto scaled = V::fma(V::load(scores + i), factor, offset);
-    const auto value = V::kCoarse ? coarse_exponential<V>(scaled) : exponential<V>(scaled);
+    const auto value = V::kCoarse ? coarse_exponential<V>(scaled) : exponential<V>(scaled).value();
     V::store(scores + i, value);
     total = V::add(total, value);
   }

@@ -26,6 +26,7 @@ struct Avx512 {
   using Floats = __m512;
   static constexpr std::size_t kLanes = 16;
   static constexpr bool kCoarse = false;
+  static constexpr bool kSixteenths = true;
   static Floats zero() { return _mm512_setzero_ps(); }
   static Floats all(float value) { return _mm512_set1_ps(value); }
   static Floats load(const float* from) { return _mm512_loadu_ps(from); }
@@ -45,6 +46,7 @@ struct Avx512 {
     const Floats guess = _mm512_rcp14_ps(a);
     return _mm512_mul_ps(guess, _mm512_fnmadd_ps(guess, a, _mm512_set1_ps(2.0F)));
   }
+  static Floats divide(Floats a, Floats b) { return _mm512_div_ps(a, b); }
   static Floats fma(Floats a, Floats b, Floats c) { return _mm512_fmadd_ps(a, b, c); }
   static Floats min(Floats a, Floats b) { return _mm512_min_ps(a, b); }
   static Floats max(Floats a, Floats b) { return _mm512_max_ps(a, b); }
@@ -55,6 +57,13 @@ struct Avx512 {
   }
   static Floats round(Floats a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
   static Floats times_power_of_two(Floats a, Floats n) { return _mm512_scalef_ps(a, n); }
+  // 2^n, where the last four bits of `sixteenths` are those behind the point of n.
+  static Floats power_of_two(Floats sixteenths, Floats n) {
+    const Floats powers = _mm512_setr_ps(1.0F, 1.04427378F, 1.09050773F, 1.13878863F, 1.18920712F, 1.24185781F,
+                                         1.29683955F, 1.35425555F, 1.41421356F, 1.47682615F, 1.54221083F, 1.61049033F,
+                                         1.68179283F, 1.75625216F, 1.83400809F, 1.91520656F);
+    return _mm512_scalef_ps(_mm512_permutexvar_ps(_mm512_castps_si512(sixteenths), powers), n);
+  }
   static __m256 lower(Floats a) { return _mm512_castps512_ps256(a); }
 };
 

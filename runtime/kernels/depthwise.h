@@ -48,6 +48,9 @@ void window(const Depthwise& layer, const E* in, std::size_t rows, const float* 
 #pragma GCC unroll 8
     for (std::size_t i = 0; i < kPixels; ++i)
       V::store(out + i * channels, activated<V, Activation::hardswish>(sums[i], e));
+  } else if (e.activation == Activation::silu) {
+#pragma GCC unroll 8
+    for (std::size_t i = 0; i < kPixels; ++i) V::store(out + i * channels, activated<V, Activation::silu>(sums[i], e));
   } else {
     float stored[kPixels * V::kLanes];
 #pragma GCC unroll 8

@@ -12,6 +12,7 @@ struct HalfVector {
   using Floats = __m256;
   static constexpr std::size_t kLanes = 8;
   static constexpr bool kCoarse = false;
+  static constexpr bool kSixteenths = false;
   static Floats zero() { return _mm256_setzero_ps(); }
   static Floats all(float value) { return _mm256_set1_ps(value); }
   static Floats load(const float* from) { return _mm256_loadu_ps(from); }
@@ -24,6 +25,7 @@ struct HalfVector {
   static Floats subtract(Floats a, Floats b) { return _mm256_sub_ps(a, b); }
   static Floats multiply(Floats a, Floats b) { return _mm256_mul_ps(a, b); }
   static Floats reciprocal(Floats a) { return _mm256_div_ps(_mm256_set1_ps(1.0F), a); }
+  static Floats divide(Floats a, Floats b) { return _mm256_div_ps(a, b); }
   static Floats fma(Floats a, Floats b, Floats c) { return _mm256_fmadd_ps(a, b, c); }
   static Floats min(Floats a, Floats b) { return _mm256_min_ps(a, b); }
   static Floats max(Floats a, Floats b) { return _mm256_max_ps(a, b); }

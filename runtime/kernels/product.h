@@ -112,6 +112,14 @@ void multiply(const Tile<P>& t) {
         V::store(out + v * V::kLanes, activated<V, Activation::hardswish>(sum[r][v], e));
       if (kHalf) H::store(out + kWhole * V::kLanes, activated<H, Activation::hardswish>(half[r], e));
     }
+  } else if (e.activation == Activation::silu) {
+#pragma GCC unroll 16
+    for (std::size_t r = 0; r < kRows; ++r) {
+      auto* out = t.out + r * t.out_stride;
+      for (std::size_t v = 0; v < kWhole; ++v)
+        V::store(out + v * V::kLanes, activated<V, Activation::silu>(sum[r][v], e));
+      if (kHalf) H::store(out + kWhole * V::kLanes, activated<H, Activation::silu>(half[r], e));
+    }
   } else if (t.other == nullptr) {
 #pragma GCC unroll 16
     for (std::size_t r = 0; r < kRows; ++r) {
@@ -152,7 +160,7 @@ void multiply_rows(const Tile<P>& tile, std::size_t columns) {
 // Whether the epilogue is one that a tile does on its registers.
 inline bool is_simple(const Product& p) {
   const Epilogue& e = p.epilogue;
-  if (e.activation == Activation::hardswish) return p.other == nullptr;
+  if (e.activation == Activation::hardswish || e.activation == Activation::silu) return p.other == nullptr;
   const Epilogue none;
   const bool nothing = e.low == none.low && e.high == none.high;
   return e.activation == Activation::clamp && (p.other == nullptr || e.after_addition || nothing);
@@ -193,12 +201,12 @@ struct CloseRows {
 
 constexpr std::array<float, kLargestPanel> kZeros{};
 
-// Integer sums of a panel become the numbers that they stand for, with the bias.
+// Integer sums of a tile become the numbers that they stand for, with the bias.
 template <typename P>
-void scale_sums(const Product& p, std::size_t begin, std::size_t rows, std::size_t column, std::size_t width) {
+void scale_sums(const Product& p, float* sums, std::size_t begin, std::size_t rows, std::size_t column,
+                std::size_t width) {
   using H = typename P::Half;
-  for (std::size_t row = 0; row < rows; ++row) {
-    float* sums = p.scratch + row * kLargestPanel;
+  for (std::size_t row = 0; row < rows; ++row, sums += kLargestPanel) {
     const auto scale = H::all(p.row_scales[begin + row]);
     for (std::size_t i = 0; i < width; i += H::kLanes) {
       const auto value = H::multiply(P::from_integers(H::load(sums + i)), H::load(p.column_scales + column + i));
@@ -243,7 +251,8 @@ void product(const Product& p) {
             while (size > count - row) size /= 2;
           }
           const std::size_t at = (begin + row) * out_stride + column;
-          float* sums = p.scratch + row * kLargestPanel;
+          // What is finished at once need not be kept apart from what follows.
+          float* sums = p.scratch + (p.depth <= kDepth ? 0 : row * kLargestPanel);
           Tile<P> tile = {rows + (begin + row) * row_stride + k,
                           row_stride,
                           weights + k * width,
@@ -261,15 +270,13 @@ void product(const Product& p) {
           if (CloseRows<P, kDepth>::wanted(row_stride)) close.take(tile, size);
           multiply_tile<P>(tile, size, width);
           done = row + size;
+          if (direct || !last) continue;
+          if constexpr (P::kInteger) scale_sums<P>(p, sums, begin + row, size, column, width);
+          Finish<typename P::Vector, Result>{sums,       size,     valid,      kLargestPanel,
+                                             tile.other, tile.out, out_stride, p.epilogue}
+              .run();
         }
       }
-      if (direct) continue;
-      if constexpr (P::kInteger) scale_sums<P>(p, begin, count, column, width);
-      const std::size_t at = begin * out_stride + column;
-      Finish<typename P::Vector, Result>{
-          p.scratch, count,      valid,     kLargestPanel, other == nullptr ? nullptr : other + at,
-          out + at,  out_stride, p.epilogue}
-          .run();
     }
   }
 }

@@ -141,24 +141,24 @@ void depthwise(const Depthwise& layer, std::size_t first, std::size_t last) {
 }
 
 template <typename V, typename E>
-void mean(const void* in, std::size_t pixels, std::size_t channels, float* sums, void* out) {
+void mean(const void* in, std::size_t pixels, std::size_t stride, std::size_t channels, float* sums, void* out) {
   const auto* from = static_cast<const E*>(in);
   std::size_t c = 0;
   for (; c + 4 * V::kLanes <= channels; c += 4 * V::kLanes) {
     typename V::Floats total[4] = {V::zero(), V::zero(), V::zero(), V::zero()};
     for (std::size_t i = 0; i < pixels; ++i) {
-      for (std::size_t v = 0; v < 4; ++v) total[v] = V::add(total[v], V::load(from + i * channels + c + v * V::kLanes));
+      for (std::size_t v = 0; v < 4; ++v) total[v] = V::add(total[v], V::load(from + i * stride + c + v * V::kLanes));
     }
     for (std::size_t v = 0; v < 4; ++v) V::store(sums + c + v * V::kLanes, total[v]);
   }
   for (; c + V::kLanes <= channels; c += V::kLanes) {
     auto total = V::zero();
-    for (std::size_t i = 0; i < pixels; ++i) total = V::add(total, V::load(from + i * channels + c));
+    for (std::size_t i = 0; i < pixels; ++i) total = V::add(total, V::load(from + i * stride + c));
     V::store(sums + c, total);
   }
   for (; c < channels; ++c) {
     sums[c] = 0;
-    for (std::size_t i = 0; i < pixels; ++i) sums[c] += widen(from[i * channels + c]);
+    for (std::size_t i = 0; i < pixels; ++i) sums[c] += widen(from[i * stride + c]);
   }
   const float count = static_cast<float>(pixels);
   for (std::size_t i = 0; i < channels; ++i) narrow(sums[i] / count, static_cast<E*>(out)[i]);

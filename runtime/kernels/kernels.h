@@ -121,8 +121,9 @@ struct Loops {
   void (*product)(const Product& product);
   // The rows [first, last) of the result.
   void (*depthwise)(const Depthwise& layer, std::size_t first, std::size_t last);
-  // out [channels] = the mean of in [pixels, channels]; `sums` has room for `channels`.
-  void (*mean)(const void* in, std::size_t pixels, std::size_t channels, float* sums, void* out);
+  // out [channels] = the mean of in [pixels, channels], `stride` elements from pixel to pixel; `sums` has room for
+  // `channels`.
+  void (*mean)(const void* in, std::size_t pixels, std::size_t stride, std::size_t channels, float* sums, void* out);
   // out [pixels, channels] = in [pixels, channels] * gate [channels]
   void (*scale)(const void* in, const void* gate, std::size_t pixels, std::size_t channels, void* out);
   // Of int16 only: rows of float32 as integers of at most kLargestInteger, each with a scale of its own, that they are

@@ -86,11 +86,11 @@ void depthwise(const Depthwise& layer, std::size_t first, std::size_t last) {
 }
 
 template <typename E>
-void mean(const void* in, std::size_t pixels, std::size_t channels, float* sums, void* out) {
+void mean(const void* in, std::size_t pixels, std::size_t stride, std::size_t channels, float* sums, void* out) {
   const auto* from = static_cast<const E*>(in);
   std::fill(sums, sums + channels, 0.0F);
   for (std::size_t i = 0; i < pixels; ++i)
-    for (std::size_t c = 0; c < channels; ++c) sums[c] += widen(from[i * channels + c]);
+    for (std::size_t c = 0; c < channels; ++c) sums[c] += widen(from[i * stride + c]);
   for (std::size_t c = 0; c < channels; ++c) narrow(sums[c] / static_cast<float>(pixels), static_cast<E*>(out)[c]);
 }
 

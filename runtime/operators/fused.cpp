@@ -8,6 +8,7 @@
 #include <array>
 #include <mutex>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "kernels/kernels.h"
@@ -53,8 +54,51 @@ std::tuple<at::Tensor, at::Tensor> pack_integers(const at::Tensor& weight) {
 
 // The rows that one thread takes, and the columns.
 struct Part {
-  std::int64_t first_row, last_row;
-  std::size_t first_column, last_column;
+  std::int64_t first_row = 0, last_row = 0;
+  std::size_t first_column = 0, last_column = 0;
+};
+
+// Splits a product between threads: rows in whole tiles, or of few rows the panels of weights, one after the other,
+// with their tiles.
+class Split {
+ public:
+  Split(const PointwiseLayer& layer, std::int64_t rows, std::int64_t threads)
+      : rows_(rows),
+        threads_(threads),
+        panel_(layer.loops->panel),
+        columns_(layer.product.columns),
+        panels_(rows >= 2 * kTile * threads ? 1 : static_cast<std::int64_t>((columns_ + panel_ - 1) / panel_)) {
+    if (panels_ == 1) panel_ = columns_;
+  }
+
+  // What the threads [first, last) take: the rest of a panel, whole panels, the front of another one; some are empty.
+  std::array<Part, 3> parts(std::int64_t first, std::int64_t last) const {
+    const auto [from, from_row] = cut(first);
+    const auto [to, to_row] = cut(last);
+    if (from == to) return {part(from, from + 1, from_row, to_row), Part{}, Part{}};
+    const std::int64_t whole = from_row == 0 ? from : from + 1;
+    return {part(from, whole, from_row, rows_), part(whole, to, 0, rows_), part(to, to + 1, 0, to_row)};
+  }
+
+ private:
+  static constexpr std::int64_t kTile = 14;
+
+  // Where the part of a thread begins: a panel and a row of it.
+  std::pair<std::int64_t, std::int64_t> cut(std::int64_t thread) const {
+    const std::int64_t place = panels_ * rows_ * thread / threads_;
+    const std::int64_t panel = place / rows_;
+    const std::int64_t row = (place % rows_ + kTile / 2) / kTile * kTile;
+    return row < rows_ ? std::pair(panel, row) : std::pair(panel + 1, std::int64_t{0});
+  }
+
+  Part part(std::int64_t panel, std::int64_t end, std::int64_t row, std::int64_t end_row) const {
+    const auto column = [&](std::int64_t of) { return std::min(static_cast<std::size_t>(of) * panel_, columns_); };
+    return {row, end_row, column(panel), column(end)};
+  }
+
+  std::int64_t rows_, threads_;
+  std::size_t panel_, columns_;
+  std::int64_t panels_;
 };
 
 // One part of a product; its rows are scaled by their image's gate where there is one, as many at a time as stay in the
@@ -119,22 +163,17 @@ at::Tensor pointwise(const at::Tensor& given, const std::optional<at::Tensor>& g
   if (out.numel() == 0) return out;
   const std::int64_t rows = out.numel() / columns;
   const at::Tensor* added = other ? &*other : nullptr;
+  // Of few rows it is reading the weights that takes time.
+  constexpr std::int64_t kFewRows = 16;
   const std::int64_t threads =
-      threads_for(static_cast<double>(out.numel()) * static_cast<double>(depth), input.scalar_type());
-  if (rows >= 28 * threads || threads == 1) {
-    // Whole tiles for each thread, but for the last one.
-    constexpr std::int64_t kTile = 14;
-    const std::int64_t tiles = (rows + kTile - 1) / kTile;
-    parallel_for(0, tiles, (tiles + threads - 1) / threads, [&](std::int64_t first, std::int64_t last) {
-      run_part(layer, {first * kTile, std::min(last * kTile, rows), 0, layer.product.columns}, input, gate, added, out);
-    });
-    return out;
-  }
-  const std::size_t panel = layer.loops->panel;
-  const auto panels = static_cast<std::int64_t>((layer.product.columns + panel - 1) / panel);
-  parallel_for(0, panels, (panels + threads - 1) / threads, [&](std::int64_t first, std::int64_t last) {
-    const std::size_t end = std::min(static_cast<std::size_t>(last) * panel, layer.product.columns);
-    run_part(layer, {0, rows, static_cast<std::size_t>(first) * panel, end}, input, gate, added, out);
+      threads_for(static_cast<double>(std::max(rows, kFewRows) * columns * depth), input.scalar_type());
+  const Split split(layer, rows, threads);
+  parallel_for(0, threads, 1, [&](std::int64_t first, std::int64_t last) {
+    for (const Part& part : split.parts(first, last)) {
+      if (part.first_row < part.last_row && part.first_column < part.last_column) {
+        run_part(layer, part, input, gate, added, out);
+      }
+    }
   });
   return out;
 }
@@ -235,11 +274,23 @@ at::Tensor global_mean(const at::Tensor& given) {
   const std::size_t channels = size_of(input, 1);
   const std::size_t pixels = size_of(input, 2) * size_of(input, 3);
   const std::size_t size = input.dtype().itemsize();
-  parallel_for(0, input.size(0), 1, [&](std::int64_t first, std::int64_t last) {
+  // Some channels of an image at a time, so that one image keeps all threads busy.
+  constexpr std::size_t kTogether = 16;
+  const std::size_t groups = (channels + kTogether - 1) / kTogether;
+  const std::int64_t all = input.size(0) * static_cast<std::int64_t>(groups);
+  // Adding a number takes as long as about twelve products.
+  const std::int64_t threads = threads_for(12.0 * static_cast<double>(input.numel()), input.scalar_type());
+  parallel_for(0, all, (all + threads - 1) / threads, [&](std::int64_t begin, std::int64_t end) {
     std::vector<float> sums(channels);
-    for (auto image = static_cast<std::size_t>(first); image < static_cast<std::size_t>(last); ++image) {
-      loops.mean(static_cast<const char*>(input.const_data_ptr()) + image * pixels * channels * size, pixels, channels,
-                 sums.data(), static_cast<char*>(out.mutable_data_ptr()) + image * channels * size);
+    for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end);) {
+      const std::size_t image = i / groups;
+      const std::size_t next = std::min((image + 1) * groups, static_cast<std::size_t>(end));
+      const std::size_t first = (i - image * groups) * kTogether;
+      const std::size_t last = std::min((next - image * groups) * kTogether, channels);
+      loops.mean(static_cast<const char*>(input.const_data_ptr()) + (image * pixels * channels + first) * size, pixels,
+                 channels, last - first, sums.data(),
+                 static_cast<char*>(out.mutable_data_ptr()) + (image * channels + first) * size);
+      i = next;
     }
   });
   return out;

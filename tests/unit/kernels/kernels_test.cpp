@@ -367,12 +367,13 @@ TEST(MeanAndScale, EverySetGivesThePlainOnesNumbers) {
     for (const std::size_t channels : Sizes{1, 8, 16, 27, 64, 100}) {
       Numbers numbers;
       constexpr std::size_t kPixels = 49;
-      const auto in = numbers.make<E>(kPixels * channels);
+      const std::size_t stride = channels + 3;
+      const auto in = numbers.make<E>(kPixels * stride);
       const auto gate = numbers.make<E>(channels);
       const auto run = [&](const Loops& loops) {
-        std::vector<E> out(channels + in.size());
+        std::vector<E> out(channels + kPixels * channels);
         std::vector<float> sums(channels);
-        loops.mean(in.data(), kPixels, channels, sums.data(), out.data());
+        loops.mean(in.data(), kPixels, stride, channels, sums.data(), out.data());
         loops.scale(in.data(), gate.data(), kPixels, channels, out.data() + channels);
         return out;
       };

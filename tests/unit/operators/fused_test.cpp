@@ -134,6 +134,32 @@ TEST_P(FusedOperators, PointwiseOfRowsThatShareCachePlaces) {
   }
 }
 
+// Threads share panels of weights, and tiles of rows in one of them.
+TEST_P(FusedOperators, TheNumberOfThreadsDoesNotReachTheBytes) {
+  const auto compare = [](const auto& run) {
+    at::set_num_threads(1);
+    const at::Tensor expected = run();
+    for (const int threads : {2, 3, 4, 7}) {
+      at::set_num_threads(threads);
+      EXPECT_TRUE(at::equal(run(), expected)) << threads << " threads";
+    }
+  };
+  for (const std::int64_t rows : {1, 5, 8, 49, 60, 197}) {
+    for (const std::int64_t columns : {24, 160, 167}) {
+      SCOPED_TRACE(::testing::Message() << rows << " x " << columns);
+      const at::Tensor x = numbers({rows, 4000}, 0.1).to(type_);
+      const at::Tensor w = call("ptrun::pack_pointwise", {numbers({columns, 4000}, 0.2), type_});
+      const at::Tensor b = padded_bias(numbers({columns}, 0.3));
+      compare([&] {
+        return call("ptrun::pointwise", {x, c10::IValue(), w, c10::IValue(), b, c10::IValue(), columns, false,
+                                         id(kernels::Activation::silu), 0.0, 0.0, false});
+      });
+    }
+  }
+  const at::Tensor image = numbers({3, 72, 100, 101}, 0.4).to(type_);
+  compare([&] { return call("ptrun::global_mean", {image}); });
+}
+
 TEST_P(FusedOperators, ConvolutionIsDense) {
   for (const std::int64_t kernel : {1, 2, 3, 7}) {
     for (const std::int64_t stride : {1, 2, 3}) {

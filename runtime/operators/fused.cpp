@@ -20,6 +20,11 @@ namespace {
 
 using kernels::Loops;
 
+// A product of fewer rows takes as long: reading the weights does.
+constexpr std::int64_t kFewRows = 16;
+// Channels of an image whose means a thread takes together, so that one image keeps all threads busy.
+constexpr std::size_t kTogether = 16;
+
 std::size_t size_of(const at::Tensor& tensor, std::int64_t dimension) {
   return static_cast<std::size_t>(tensor.size(dimension));
 }
@@ -163,8 +168,6 @@ at::Tensor pointwise(const at::Tensor& given, const std::optional<at::Tensor>& g
   if (out.numel() == 0) return out;
   const std::int64_t rows = out.numel() / columns;
   const at::Tensor* added = other ? &*other : nullptr;
-  // Of few rows it is reading the weights that takes time.
-  constexpr std::int64_t kFewRows = 16;
   const std::int64_t threads =
       threads_for(static_cast<double>(std::max(rows, kFewRows) * columns * depth), input.scalar_type());
   const Split split(layer, rows, threads);
@@ -274,8 +277,6 @@ at::Tensor global_mean(const at::Tensor& given) {
   const std::size_t channels = size_of(input, 1);
   const std::size_t pixels = size_of(input, 2) * size_of(input, 3);
   const std::size_t size = input.dtype().itemsize();
-  // Some channels of an image at a time, so that one image keeps all threads busy.
-  constexpr std::size_t kTogether = 16;
   const std::size_t groups = (channels + kTogether - 1) / kTogether;
   const std::int64_t all = input.size(0) * static_cast<std::int64_t>(groups);
   // Adding a number takes as long as about twelve products.

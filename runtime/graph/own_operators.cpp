@@ -192,14 +192,14 @@ class Rewriter {
     } else if (found->groups == sizes[0] && sizes[1] == 1 && sizes[2] == sizes[3] &&
                shape(node->input(0))->sizes[1] == sizes[0]) {
       depthwise(node, *found);
+    } else if (type_ == at::kFloat && found->groups == 1 && sizes[2] == 3 && sizes[3] == 3 && found->stride == 1 &&
+               (found->padding == 0 || found->padding == 1) && winograd(node, *found)) {
+      return;  // faster than integers, too
     } else if (integers_ && found->groups == 1 && sizes[1] >= kFewChannels && found->stride >= 1 &&
                found->padding >= 0) {
       dense(node, *found);
     } else if (type_ == at::kFloat && found->groups == 1 && sizes[2] == 1 && sizes[3] == 1 && found->padding == 0) {
       dense(node, *found);
-    } else if (type_ == at::kFloat && found->groups == 1 && sizes[2] == 3 && sizes[3] == 3 && found->stride == 1 &&
-               (found->padding == 0 || found->padding == 1)) {
-      winograd(node, *found);
     }
   }
 
@@ -262,9 +262,10 @@ class Rewriter {
     replace(node, tail, kConvolution, inputs);
   }
 
-  void winograd(Node* node, const Convolution& layer) {
+  // False where it does not pay.
+  bool winograd(Node* node, const Convolution& layer) {
     const int edge = winograd_edge(shape(node->input(0))->sizes, layer.weight.sizes(), layer.padding);
-    if (edge == 0 || layer.weight.scalar_type() != at::kFloat) return;
+    if (edge == 0 || layer.weight.scalar_type() != at::kFloat) return false;
     std::vector<c10::IValue> packed = {layer.weight, edge};
     c10::Dispatcher::singleton().findSchemaOrThrow("ptrun::pack_winograd", "").callBoxed(&packed);
     const std::int64_t columns = layer.weight.size(0);
@@ -274,6 +275,7 @@ class Rewriter {
             {node->input(0), put(packed.front()), put(whole_bias(layer.bias, columns)),
              tail.other == nullptr ? put(c10::IValue()) : tail.other, put(columns), put(layer.padding),
              put_list(tail.epilogue)});
+    return true;
   }
 
   void pointwise(Node* node, const at::Tensor& weight, const std::optional<at::Tensor>& bias, bool pixels) {

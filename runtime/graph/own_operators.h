@@ -19,8 +19,8 @@ namespace ptrun::jit {
 // excitation) beside them in the same pass. Their constants are made for inputs of `type`; cast() brings the rest into
 // it and leaves them alone. `shapes` are the values' shapes for the inputs it will run on; other batch sizes give the
 // right result too. What does not fit stays as it is. With `integers`, of float32 only, 1x1 convolutions and linear
-// layers multiply 16-bit integers, sixteen times as exact as bfloat16; in float32 without it those 3x3 convolutions of
-// stride 1 that it pays for run by minimal filtering. Returns how many layers were replaced. Throws
+// layers multiply 16-bit integers, sixteen times as exact as bfloat16; in float32 with or without it those 3x3
+// convolutions of stride 1 that it pays for run by minimal filtering. Returns how many layers were replaced. Throws
 // what LibTorch throws, the graph is then unusable.
 int use_own_operators(const std::shared_ptr<torch::jit::Graph>& graph, Shapes& shapes, c10::ScalarType type,
                       bool integers = false);

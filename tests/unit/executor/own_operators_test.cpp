@@ -73,7 +73,9 @@ TEST(OwnOperators, ThreeByThreeOfEnoughChannelsInFloat32RunByMinimalFiltering) {
   EXPECT_THAT(kinds(64, 28, 2, 1, at::kFloat, false), Contains("aten::conv2d"));
   EXPECT_THAT(kinds(64, 28, 1, 2, at::kFloat, false), Contains("aten::conv2d"));
   EXPECT_THAT(kinds(64, 28, 1, 1, at::kBFloat16, false), Contains("aten::conv2d"));
-  EXPECT_THAT(kinds(64, 28, 1, 1, at::kFloat, true), ElementsAre("ptrun::convolution"));
+  EXPECT_THAT(kinds(64, 28, 1, 1, at::kFloat, true), ElementsAre("ptrun::winograd"));
+  EXPECT_THAT(kinds(64, 28, 2, 1, at::kFloat, true), ElementsAre("ptrun::convolution"));
+  EXPECT_THAT(kinds(8, 28, 1, 1, at::kFloat, true), ElementsAre("ptrun::convolution"));
 }
 
 TEST(OwnOperators, FiltersThatTakeLongerToReadThanTheySaveStayAsTheyAre) {

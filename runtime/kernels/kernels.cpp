@@ -1,8 +1,10 @@
 #include "kernels/kernels.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdlib>
+#include <cstring>
 
 namespace ptrun::kernels {
 
@@ -106,6 +108,25 @@ void pack_weights(const Loops& loops, const void* weights, std::size_t columns, 
   } else {
     pack(static_cast<const std::uint16_t*>(weights), columns, depth, loops.panel, static_cast<std::uint16_t*>(packed));
   }
+}
+
+void scale_weights(const Loops& loops, const void* packed, const void* gate, std::size_t columns, std::size_t depth,
+                   void* out) {
+  // What is multiplied in one step, a float or two bfloat16, is four bytes.
+  const std::size_t element = loops.element == Element::float32 ? 4 : 2;
+  const std::size_t steps = depth * element / 4;
+  auto* to = static_cast<char*>(out);
+  for (std::size_t first = 0; first < columns; first += loops.panel) {
+    const std::size_t width = panel_width(columns, first, loops.panel);
+    for (std::size_t step = 0; step < steps; ++step, to += 4 * width) {
+      std::uint32_t factors = 0;
+      std::memcpy(&factors, static_cast<const char*>(gate) + 4 * step, 4);
+      std::array<std::uint32_t, kLargestPanel> spread{};
+      std::fill_n(spread.begin(), width, factors);
+      std::memcpy(to, spread.data(), 4 * width);
+    }
+  }
+  loops.scale(packed, out, 1, (columns + 7) / 8 * 8 * depth, out);
 }
 
 }  // namespace ptrun::kernels

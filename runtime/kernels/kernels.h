@@ -175,4 +175,9 @@ void winograd_weights(const Loops& loops, std::size_t edge, const float* weights
 // Weights [columns, depth] in the order that the product reads: panel by panel, zeros up to a multiple of 8 columns.
 void pack_weights(const Loops& loops, const void* weights, std::size_t columns, std::size_t depth, void* packed);
 
+// Such weights for rows that are to be multiplied with gate [depth] first: out = those of `packed` times it, in the
+// same order. Of float32 and bfloat16.
+void scale_weights(const Loops& loops, const void* packed, const void* gate, std::size_t columns, std::size_t depth,
+                   void* out);
+
 }  // namespace ptrun::kernels

@@ -106,33 +106,47 @@ class Split {
   std::int64_t panels_;
 };
 
-// One part of a product; its rows are scaled by their image's gate where there is one, as many at a time as stay in the
-// second cache beside the weights.
-void run_part(const PointwiseLayer& layer, const Part& part, const at::Tensor& input,
+// One part of a product. Where there is a gate, the weights are scaled for each image if they are far fewer than its
+// pixels, else the rows, as many at a time as stay in the second cache beside the weights.
+void run_part(const PointwiseLayer& given, const Part& part, const at::Tensor& input,
               const std::optional<at::Tensor>& gate, const at::Tensor* other, at::Tensor& out) {
+  PointwiseLayer layer = given;
   const std::size_t size = layer.element_size;
   const std::size_t depth = layer.product.depth;
+  const std::size_t columns = layer.product.columns;
   const auto* in_bytes = static_cast<const char*>(input.const_data_ptr());
   const auto* other_bytes = other == nullptr ? nullptr : static_cast<const char*>(other->const_data_ptr());
   auto* out_bytes = static_cast<char*>(out.mutable_data_ptr());
-  PointwiseRun run(layer);
   const std::int64_t pixels = gate ? input.size(2) * input.size(3) : part.last_row;
-  const std::int64_t most = gate ? static_cast<std::int64_t>(prepared_rows(layer)) : part.last_row - part.first_row;
-  const at::Tensor scaled =
-      gate ? at::empty({std::min(most, pixels), static_cast<std::int64_t>(depth)}, input.options()) : at::Tensor();
+  const bool scales_weights =
+      gate && layer.loops->element != kernels::Element::int16 && pixels > static_cast<std::int64_t>(3 * columns);
+  const bool scales_rows = gate && !scales_weights;
+  const std::int64_t most = scales_rows ? static_cast<std::int64_t>(prepared_rows(layer)) : pixels;
+  at::Tensor scaled;
+  if (scales_rows) scaled = at::empty({std::min(most, pixels), static_cast<std::int64_t>(depth)}, input.options());
+  if (scales_weights) {
+    scaled = at::empty({static_cast<std::int64_t>((columns + 7) / 8 * 8 * depth)}, input.options());
+    layer.product.weights = scaled.const_data_ptr();
+  }
+  PointwiseRun run(layer);
+  std::int64_t ready = -1;  // the image that the weights are scaled for
   for (std::int64_t row = part.first_row; row < part.last_row;) {
     const std::int64_t image = gate ? row / pixels : 0;
     const std::int64_t last = std::min({row + most, gate ? (image + 1) * pixels : part.last_row, part.last_row});
     const auto count = static_cast<std::size_t>(last - row);
     const void* rows = in_bytes + static_cast<std::size_t>(row) * depth * size;
-    if (gate) {
-      const auto* factors = static_cast<const char*>(gate->const_data_ptr());
-      loops_for(layer.type)
-          .scale(rows, factors + static_cast<std::size_t>(image) * depth * size, count, depth,
-                 scaled.mutable_data_ptr());
+    const void* factors =
+        gate ? static_cast<const char*>(gate->const_data_ptr()) + static_cast<std::size_t>(image) * depth * size
+             : nullptr;
+    if (scales_rows) {
+      loops_for(layer.type).scale(rows, factors, count, depth, scaled.mutable_data_ptr());
       rows = scaled.const_data_ptr();
     }
-    const std::size_t at = static_cast<std::size_t>(row) * layer.product.columns * size;
+    if (scales_weights && ready != image) {
+      kernels::scale_weights(*layer.loops, given.product.weights, factors, columns, depth, scaled.mutable_data_ptr());
+      ready = image;
+    }
+    const std::size_t at = static_cast<std::size_t>(row) * columns * size;
     run(rows, count, other_bytes == nullptr ? nullptr : other_bytes + at, out_bytes + at, part.first_column,
         part.last_column);
     row = last;

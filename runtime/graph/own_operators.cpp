@@ -77,6 +77,10 @@ at::Tensor whole_bias(const std::optional<at::Tensor>& bias, std::int64_t column
 // oneDNN is better at those with fewer: the first layer of a network.
 constexpr std::int64_t kFewChannels = 8;
 
+// Rows, and columns and depth, from which on a deep product is measured to gain.
+constexpr std::int64_t kDeepRows = 48;
+constexpr std::int64_t kDeep = 512;
+
 class Rewriter {
  public:
   Rewriter(Graph& graph, Shapes& shapes, c10::ScalarType type, bool integers)
@@ -228,10 +232,22 @@ class Rewriter {
     return nullptr;
   }
 
+  // Whether a product of these rows is worth weights of 7/4 of their size (Loops::strassen).
+  bool deep(const Value* input, const at::Tensor& weight, bool pixels) const {
+    if (!integers_ && type_ != at::kFloat) return false;
+    const std::vector<std::int64_t>& sizes = shape(input)->sizes;
+    const std::int64_t depth = pixels ? sizes[1] : sizes.back();
+    const std::int64_t rows = c10::multiply_integers(sizes) / depth;
+    return rows >= kDeepRows && weight.size(0) >= kDeep && weight.size(1) >= kDeep &&
+           kernels::has_strassen(*kernels::best_loops(integers_ ? kernels::Element::int16 : kernels::Element::float32),
+                                 static_cast<std::size_t>(weight.size(0)), static_cast<std::size_t>(weight.size(1)));
+  }
+
   // Weights [columns, depth] as the loops read them, and of integers the scales.
-  std::vector<c10::IValue> pack(const at::Tensor& weight) const {
+  std::vector<c10::IValue> pack(const at::Tensor& weight, bool deep) const {
     std::vector<c10::IValue> stack = {weight};
     if (!integers_) stack.emplace_back(type_);
+    stack.emplace_back(deep);
     c10::Dispatcher::singleton()
         .findSchemaOrThrow(integers_ ? "ptrun::pack_integers" : "ptrun::pack_pointwise", "")
         .callBoxed(&stack);
@@ -245,7 +261,7 @@ class Rewriter {
     const std::int64_t columns = layer.weight.size(0);
     at::Tensor weight = layer.weight.permute({0, 2, 3, 1}).reshape({columns, -1});
     if ((integers_ || type_ != at::kFloat) && weight.size(1) % 2 != 0) weight = at::constant_pad_nd(weight, {0, 1});
-    const std::vector<c10::IValue> packed = pack(weight);
+    const std::vector<c10::IValue> packed = pack(weight, false);
     const Tail tail = tail_of(*node, true);
     const torch::jit::WithInsertPoint guard(tail.nodes.empty() ? node : tail.nodes.back());
     Value* none = put(c10::IValue());
@@ -281,13 +297,14 @@ class Rewriter {
   void pointwise(Node* node, const at::Tensor& weight, const std::optional<at::Tensor>& bias, bool pixels) {
     // Numbers of 16 bits are multiplied in pairs.
     if (weight.scalar_type() != at::kFloat || ((integers_ || type_ != at::kFloat) && weight.size(1) % 2 != 0)) return;
-    const std::vector<c10::IValue> packed = pack(weight);
     const Tail tail = tail_of(*node, true);
     Value* input = node->input(0);
     Value* gate = nullptr;
     Value* scaled = nullptr;
     Node* product = pixels ? gate_of(*node, scaled, gate) : nullptr;
     if (product != nullptr) input = scaled;
+    // A gate may scale the weights instead of the rows, in the usual order only.
+    const std::vector<c10::IValue> packed = pack(weight, product == nullptr && deep(input, weight, pixels));
     const torch::jit::WithInsertPoint guard(tail.nodes.empty() ? node : tail.nodes.back());
     Value* none = put(c10::IValue());
     std::vector<Value*> inputs = {input,

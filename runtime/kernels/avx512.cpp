@@ -17,6 +17,7 @@
 #include "kernels/depthwise.h"
 #include "kernels/half_vector.h"
 #include "kernels/product.h"
+#include "kernels/strassen.h"
 #include "kernels/winograd.h"
 
 namespace ptrun::kernels {
@@ -95,6 +96,8 @@ struct Float32Products {
   static __m256 half_weights(const float* from) { return _mm256_loadu_ps(from); }
   static __m512 step(__m512 sum, __m512 a, __m512 b) { return _mm512_fmadd_ps(a, b, sum); }
   static __m256 step(__m256 sum, __m256 a, __m256 b) { return _mm256_fmadd_ps(a, b, sum); }
+  static __m512 add(__m512 a, __m512 b) { return _mm512_add_ps(a, b); }
+  static __m512 subtract(__m512 a, __m512 b) { return _mm512_sub_ps(a, b); }
 };
 
 struct Bfloat16Products {
@@ -153,6 +156,12 @@ struct IntegerProducts {
     return _mm256_castsi256_ps(
         _mm256_dpwssd_epi32(_mm256_castps_si256(sum), _mm256_castps_si256(a), _mm256_castps_si256(b)));
   }
+  static __m512 add(__m512 a, __m512 b) {
+    return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(a), _mm512_castps_si512(b)));
+  }
+  static __m512 subtract(__m512 a, __m512 b) {
+    return _mm512_castsi512_ps(_mm512_sub_epi32(_mm512_castps_si512(a), _mm512_castps_si512(b)));
+  }
   static __m512 from_integers(__m512 sums) { return _mm512_cvtepi32_ps(_mm512_castps_si512(sums)); }
   static __m256 from_integers(__m256 sums) { return _mm256_cvtepi32_ps(_mm256_castps_si256(sums)); }
 };
@@ -189,7 +198,8 @@ constexpr Loops kFloat32 = {Element::float32,
                             nullptr,
                             attention<Float32Products, Float32Products>,
                             winograd_input<Avx512>,
-                            winograd_output<Avx512>};
+                            winograd_output<Avx512>,
+                            strassen<Float32Products>};
 constexpr Loops kBfloat16 = {Element::bfloat16,
                              32,
                              product<Bfloat16Products>,
@@ -199,7 +209,9 @@ constexpr Loops kBfloat16 = {Element::bfloat16,
                              nullptr,
                              attention<Bfloat16Scores, Bfloat16Products>};
 
-constexpr Loops kInt16 = {Element::int16, 32, product<IntegerProducts>, nullptr, nullptr, nullptr, quantise};
+constexpr Loops kInt16 = {
+    Element::int16, 32,      product<IntegerProducts>, nullptr, nullptr, nullptr, quantise, nullptr,
+    nullptr,        nullptr, strassen<IntegerProducts>};
 
 bool has_avx512() {
   return __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0 &&

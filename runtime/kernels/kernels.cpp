@@ -36,10 +36,6 @@ void pack(const E* weights, std::size_t columns, std::size_t depth, std::size_t 
   }
 }
 
-}  // namespace
-
-namespace {
-
 // Whole vectors of floats.
 constexpr std::size_t whole(std::size_t floats) { return (floats + 15) / 16 * 16; }
 
@@ -80,9 +76,8 @@ const Loops* best_loops(Element element) {
 }
 
 void quantise_weights(const float* weights, std::size_t columns, std::size_t depth, std::int16_t* integers,
-                      float* scales) {
+                      float* scales, float largest_integer) {
   constexpr float kSum = 524000;  // times kLargestInteger is less than 2^31, with room for rounding
-  constexpr float kLargest = 32767;
   for (std::size_t column = 0; column < columns; ++column) {
     const float* row = weights + column * depth;
     float sum = 0;
@@ -93,7 +88,7 @@ void quantise_weights(const float* weights, std::size_t columns, std::size_t dep
     }
     // Rounding adds up to a half for each weight.
     const float room = kSum - static_cast<float>(depth);
-    const float scale = std::max(sum / room, largest / kLargest);
+    const float scale = std::max(sum / room, largest / largest_integer);
     scales[column] = scale;
     for (std::size_t k = 0; k < depth; ++k) {
       const bool usable = std::isfinite(scale) && scale > 0;

@@ -51,6 +51,20 @@ constexpr std::size_t kProductRows = 224;  // of a block that shares a panel of 
 constexpr std::size_t kLargestPanel = 32;  // columns
 constexpr std::size_t kProductScratch = kProductRows * kLargestPanel;
 
+// Deep products with an eighth fewer multiplications (Strassen 1969); see strassen.h.
+constexpr std::size_t kStrassenParts = 7;
+constexpr std::size_t kStrassenRows = 448;    // of a block
+constexpr std::size_t kStrassenPair = 32;     // rows that a pair of tiles takes at most
+constexpr std::size_t kStrassenShort = 12;    // and rows that it can take at least
+constexpr std::size_t kStrassenDepth = 1024;  // floats of a row that are taken at a time, or twice as many integers
+
+// Parts of the depth, which is a multiple of 4 elements.
+struct StrassenChunks {
+  StrassenChunks(std::size_t depth, std::size_t element_size);
+  std::size_t size;    // elements of the depth
+  std::size_t stride;  // from row to row of combined rows
+};
+
 // A depthwise convolution of one image: a square filter for each channel.
 struct Depthwise {
   const void* in = nullptr;  // [height, width, channels]
@@ -137,8 +151,13 @@ struct Loops {
   void (*winograd_input)(const Winograd& layer, std::size_t first, std::size_t last, float* transformed) = nullptr;
   void (*winograd_output)(const Winograd& layer, std::size_t first, std::size_t last, std::size_t first_column,
                           std::size_t last_column, const float* products) = nullptr;
+  // A product with weights of pack_strassen() and strassen_scratch() floats of scratch; columns in pairs of panels.
+  // `out` is not `other` where the depth has several parts (StrassenChunks). Of float32 and int16; null: none.
+  void (*strassen)(const Product& product) = nullptr;
 };
 constexpr float kLargestInteger = 4095;
+constexpr float kLargestWeight = 32767;
+constexpr float kLargestStrassenWeight = 16383;  // two of them are added
 
 // A row of the table: what a kind of processor offers.
 struct Set {
@@ -165,12 +184,19 @@ constexpr std::size_t panel_width(std::size_t columns, std::size_t first, std::s
 // Weights [columns, depth] as integers, each column with a scale of its own; so small that no sum of their products
 // with integers of at most kLargestInteger leaves 32 bits.
 void quantise_weights(const float* weights, std::size_t columns, std::size_t depth, std::int16_t* integers,
-                      float* scales);
+                      float* scales, float largest = kLargestWeight);
 
 // Filters [columns, channels, 3, 3] transformed and packed: `positions` times what pack_weights makes, one after the
 // other, of `edge`. Of float32 only.
 void winograd_weights(const Loops& loops, std::size_t edge, const float* weights, std::size_t columns,
                       std::size_t channels, float* packed);
+// Whether there is such a product for the loops: whole pairs of panels, a depth in fours.
+bool has_strassen(const Loops& loops, std::size_t columns, std::size_t depth);
+// Floats of scratch for so many rows.
+std::size_t strassen_scratch(const Loops& loops, std::size_t row_count, std::size_t depth);
+// Weights [columns, depth] in the order that `strassen` reads: 7/4 of their number. Integers are at most
+// kLargestStrassenWeight.
+void pack_strassen(const Loops& loops, const void* weights, std::size_t columns, std::size_t depth, void* packed);
 
 // Weights [columns, depth] in the order that the product reads: panel by panel, zeros up to a multiple of 8 columns.
 void pack_weights(const Loops& loops, const void* weights, std::size_t columns, std::size_t depth, void* packed);

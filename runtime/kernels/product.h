@@ -35,16 +35,55 @@ struct Tile {
   const float* bias;
 };
 
-// `kWhole` vectors and, where kHalf, half a one of columns.
+// `kRows` rows of sums in registers, of `kWhole` vectors and, where kHalf, half a one of columns.
 template <typename P, std::size_t kRows, std::size_t kWhole, bool kHalf>
-void multiply(const Tile<P>& t) {
+struct Sums {
   using E = typename P::Element;
   using V = typename P::Vector;
   using H = typename P::Half;
-  constexpr std::size_t kPair = 4 / sizeof(E);
-  constexpr std::size_t kWholes = kWhole > 0 ? kWhole : 1;
-  typename V::Floats sum[kRows][kWholes];
+  static constexpr std::size_t kWholes = kWhole > 0 ? kWhole : 1;
+  typename V::Floats whole[kRows][kWholes];
   typename H::Floats half[kRows];
+
+  // Keeps GCC from carrying integers through the loop in two modes, half of them on the stack.
+  [[gnu::always_inline]] void settle() {
+#pragma GCC unroll 16
+    for (std::size_t r = 0; r < kRows; ++r) {
+      for (std::size_t v = 0; v < kWhole; ++v) asm("" : "+v"(whole[r][v]));
+    }
+  }
+
+  // The products of so many steps of depth, which stand `stride` elements from row to row.
+  [[gnu::always_inline]] void add(const E* rows, std::size_t stride, const E* weights, std::size_t steps) {
+    constexpr std::size_t kPair = 4 / sizeof(E);
+    // Three rows share a pointer: the processor adds once and twice a stride for nothing, registers are few.
+    constexpr std::size_t kPointers = (kRows + 2) / 3;
+    const E* pointers[kPointers];
+    for (std::size_t i = 0; i < kPointers; ++i) pointers[i] = rows + 3 * i * stride;
+    for (std::size_t step = 0; step < steps; ++step) {
+      typename V::Floats w[kWholes];
+      typename H::Floats w_half;
+      for (std::size_t v = 0; v < kWhole; ++v) w[v] = P::weights(weights + v * V::kLanes * kPair);
+      if (kHalf) w_half = P::half_weights(weights + kWhole * V::kLanes * kPair);
+#pragma GCC unroll 16
+      for (std::size_t r = 0; r < kRows; ++r) {
+        const auto x = P::everywhere(pointers[r / 3] + (r % 3) * stride);
+        for (std::size_t v = 0; v < kWhole; ++v) whole[r][v] = P::step(whole[r][v], x, w[v]);
+        if (kHalf) half[r] = P::step(half[r], V::lower(x), w_half);
+      }
+      for (std::size_t i = 0; i < kPointers; ++i) pointers[i] += kPair;
+      weights += (kWhole * V::kLanes + (kHalf ? H::kLanes : 0)) * kPair;
+    }
+  }
+};
+
+template <typename P, std::size_t kRows, std::size_t kWhole, bool kHalf>
+void multiply(const Tile<P>& t) {
+  using V = typename P::Vector;
+  using H = typename P::Half;
+  Sums<P, kRows, kWhole, kHalf> sums;
+  auto& sum = sums.whole;
+  auto& half = sums.half;
 #pragma GCC unroll 16
   for (std::size_t r = 0; r < kRows; ++r) {
     for (std::size_t v = 0; v < kWhole; ++v) sum[r][v] = V::load(t.initial + r * t.initial_stride + v * V::kLanes);
@@ -60,25 +99,7 @@ void multiply(const Tile<P>& t) {
       }
     }
   }
-  // Three rows share a pointer: the processor adds once and twice a stride for nothing, registers are few.
-  constexpr std::size_t kPointers = (kRows + 2) / 3;
-  const E* pointers[kPointers];
-  for (std::size_t i = 0; i < kPointers; ++i) pointers[i] = t.rows + 3 * i * t.row_stride;
-  const E* weights = t.weights;
-  for (std::size_t step = 0; step < t.steps; ++step) {
-    typename V::Floats w[kWholes];
-    typename H::Floats w_half;
-    for (std::size_t v = 0; v < kWhole; ++v) w[v] = P::weights(weights + v * V::kLanes * kPair);
-    if (kHalf) w_half = P::half_weights(weights + kWhole * V::kLanes * kPair);
-#pragma GCC unroll 16
-    for (std::size_t r = 0; r < kRows; ++r) {
-      const auto x = P::everywhere(pointers[r / 3] + (r % 3) * t.row_stride);
-      for (std::size_t v = 0; v < kWhole; ++v) sum[r][v] = P::step(sum[r][v], x, w[v]);
-      if (kHalf) half[r] = P::step(half[r], V::lower(x), w_half);
-    }
-    for (std::size_t i = 0; i < kPointers; ++i) pointers[i] += kPair;
-    weights += (kWhole * V::kLanes + (kHalf ? H::kLanes : 0)) * kPair;
-  }
+  sums.add(t.rows, t.row_stride, t.weights, t.steps);
   if (t.sums != nullptr) {
 #pragma GCC unroll 16
     for (std::size_t r = 0; r < kRows; ++r) {
@@ -199,7 +220,7 @@ struct CloseRows {
   alignas(64) typename P::Element room[P::kRows * kStride];
 };
 
-constexpr std::array<float, kLargestPanel> kZeros{};
+constexpr std::array<float, 2 * kLargestPanel> kZeros{};
 
 // Integer sums of a tile become the numbers that they stand for, with the bias.
 template <typename P>

@@ -29,31 +29,42 @@ std::size_t size_of(const at::Tensor& tensor, std::int64_t dimension) {
   return static_cast<std::size_t>(tensor.size(dimension));
 }
 
-at::Tensor pack_pointwise(const at::Tensor& weight, at::ScalarType type) {
+// Room for packed weights: those of deep products are seven halves of halves.
+at::Tensor packed_room(const at::Tensor& weight, const Loops& loops, at::ScalarType type, bool deep) {
+  TORCH_CHECK(!deep || kernels::has_strassen(loops, size_of(weight, 0), size_of(weight, 1)),
+              "ptrun: there is no deep product for weights ", weight.sizes());
+  const auto options = at::TensorOptions().dtype(type).device(at::kCPU);
+  if (deep) return at::empty({kernels::kStrassenParts, weight.size(0), weight.size(1) / 4}, options);
+  return at::empty({(weight.size(0) + 7) / 8 * 8, weight.size(1)}, options);
+}
+
+void pack(const at::Tensor& dense, const Loops& loops, bool deep, at::Tensor& packed) {
+  const auto fill = deep ? kernels::pack_strassen : kernels::pack_weights;
+  fill(loops, dense.const_data_ptr(), size_of(dense, 0), size_of(dense, 1), packed.mutable_data_ptr());
+}
+
+at::Tensor pack_pointwise(const at::Tensor& weight, at::ScalarType type, bool deep) {
   TORCH_CHECK(weight.dim() == 2 && weight.scalar_type() == at::kFloat && weight.numel() > 0,
               "ptrun::pack_pointwise: weights are ", weight.sizes(), ", expected [columns, depth] of float32");
   TORCH_CHECK(type == at::kFloat || weight.size(1) % 2 == 0, "ptrun::pack_pointwise: the depth is odd");
   const Loops& loops = loops_for(type);
-  const at::Tensor dense = weight.to(type).contiguous();
-  at::Tensor packed =
-      at::empty({(weight.size(0) + 7) / 8 * 8, weight.size(1)}, at::TensorOptions().dtype(type).device(at::kCPU));
-  kernels::pack_weights(loops, dense.const_data_ptr(), size_of(weight, 0), size_of(weight, 1),
-                        packed.mutable_data_ptr());
+  at::Tensor packed = packed_room(weight, loops, type, deep);
+  pack(weight.to(type).contiguous(), loops, deep, packed);
   return packed;
 }
 
-std::tuple<at::Tensor, at::Tensor> pack_integers(const at::Tensor& weight) {
+std::tuple<at::Tensor, at::Tensor> pack_integers(const at::Tensor& weight, bool deep) {
   TORCH_CHECK(weight.dim() == 2 && weight.scalar_type() == at::kFloat && weight.numel() > 0 && weight.size(1) % 2 == 0,
               "ptrun::pack_integers: weights are ", weight.sizes(), ", expected [columns, even depth] of float32");
   const at::Tensor dense = weight.contiguous();
   const at::Tensor integers = at::empty(weight.sizes(), at::kShort);
-  const std::int64_t padded = (weight.size(0) + 7) / 8 * 8;
-  at::Tensor scales = at::zeros({padded}, at::kFloat);
-  at::Tensor packed = at::empty({padded, weight.size(1)}, at::kShort);
+  at::Tensor scales = at::zeros({(weight.size(0) + 7) / 8 * 8}, at::kFloat);
+  const Loops& loops = loops_for(at::kShort);
+  at::Tensor packed = packed_room(weight, loops, at::kShort, deep);
   kernels::quantise_weights(dense.const_data_ptr<float>(), size_of(weight, 0), size_of(weight, 1),
-                            integers.mutable_data_ptr<std::int16_t>(), scales.mutable_data_ptr<float>());
-  kernels::pack_weights(loops_for(at::kShort), integers.const_data_ptr(), size_of(weight, 0), size_of(weight, 1),
-                        packed.mutable_data_ptr());
+                            integers.mutable_data_ptr<std::int16_t>(), scales.mutable_data_ptr<float>(),
+                            deep ? kernels::kLargestStrassenWeight : kernels::kLargestWeight);
+  pack(integers, loops, deep, packed);
   return {packed, scales};
 }
 
@@ -70,7 +81,7 @@ class Split {
   Split(const PointwiseLayer& layer, std::int64_t rows, std::int64_t threads)
       : rows_(rows),
         threads_(threads),
-        panel_(layer.loops->panel),
+        panel_(layer.deep ? 2 * layer.loops->panel : layer.loops->panel),
         columns_(layer.product.columns),
         panels_(rows >= 2 * kTile * threads ? 1 : static_cast<std::int64_t>((columns_ + panel_ - 1) / panel_)) {
     if (panels_ == 1) panel_ = columns_;
@@ -118,8 +129,8 @@ void run_part(const PointwiseLayer& given, const Part& part, const at::Tensor& i
   const auto* other_bytes = other == nullptr ? nullptr : static_cast<const char*>(other->const_data_ptr());
   auto* out_bytes = static_cast<char*>(out.mutable_data_ptr());
   const std::int64_t pixels = gate ? input.size(2) * input.size(3) : part.last_row;
-  const bool scales_weights =
-      gate && layer.loops->element != kernels::Element::int16 && pixels > static_cast<std::int64_t>(3 * columns);
+  const bool scales_weights = gate && !layer.deep && layer.loops->element != kernels::Element::int16 &&
+                              pixels > static_cast<std::int64_t>(3 * columns);
   const bool scales_rows = gate && !scales_weights;
   const std::int64_t most = scales_rows ? static_cast<std::int64_t>(prepared_rows(layer)) : pixels;
   at::Tensor scaled;
@@ -176,7 +187,11 @@ at::Tensor pointwise(const at::Tensor& given, const std::optional<at::Tensor>& g
                   (given_other->sizes() == at::IntArrayRef(sizes) && given_other->scalar_type() == input.scalar_type()),
               "ptrun::pointwise: the summand is ", given_other ? given_other->sizes() : at::IntArrayRef(),
               ", expected ", at::IntArrayRef(sizes));
-  at::Tensor out = results(sizes, input, given_other, format);
+  // The sums of parts of the depth wait where the results will be.
+  const bool waits =
+      layer.deep &&
+      kernels::StrassenChunks(layer.product.depth, c10::elementSize(weight.scalar_type())).size < layer.product.depth;
+  at::Tensor out = waits ? at::empty(sizes, input.options(), format) : results(sizes, input, given_other, format);
   std::optional<at::Tensor> other;
   if (given_other) other = given_other->contiguous(format);
   if (out.numel() == 0) return out;
@@ -319,8 +334,8 @@ void register_fused_operators() {
     // Never destroyed: a library that goes takes its operators with it, while models may still run at exit.
     static auto* const library =
         new torch::Library(torch::Library::FRAGMENT, "ptrun", std::nullopt, __FILE__, __LINE__);
-    library->def("pack_pointwise(Tensor weight, ScalarType type) -> Tensor");
-    library->def("pack_integers(Tensor weight) -> (Tensor, Tensor)");
+    library->def("pack_pointwise(Tensor weight, ScalarType type, bool deep=False) -> Tensor");
+    library->def("pack_integers(Tensor weight, bool deep=False) -> (Tensor, Tensor)");
     library->impl("pack_integers", torch::dispatch(c10::DispatchKey::CPU, TORCH_FN(pack_integers)));
     library->def(
         "pointwise(Tensor input, Tensor? gate, Tensor weight, Tensor? scales, Tensor bias, Tensor? other, int columns, "

@@ -5,9 +5,10 @@
 namespace ptrun {
 
 // Registers them for the CPU with LibTorch's dispatcher:
-//   pack_pointwise(Tensor weight, ScalarType type) -> Tensor
-//     Weights [columns, depth] float32 in the order of the processor's loops, in `type` (float32 or bfloat16).
-//   pack_integers(Tensor weight) -> (Tensor, Tensor)
+//   pack_pointwise(Tensor weight, ScalarType type, bool deep=False) -> Tensor
+//     Weights [columns, depth] float32 in the order of the processor's loops, in `type` (float32 or bfloat16); with
+//     `deep` in that of Loops::strassen, for which kernels::has_strassen must hold.
+//   pack_integers(Tensor weight, bool deep=False) -> (Tensor, Tensor)
 //     The same as 16-bit integers, and the scale of each column.
 //   pointwise(Tensor input, Tensor? gate, Tensor weight, Tensor? scales, Tensor bias, Tensor? other, int columns, bool
 //   pixels,

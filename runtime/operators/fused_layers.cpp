@@ -63,17 +63,22 @@ PointwiseLayer pointwise_layer(const at::Tensor& weight, const std::optional<at:
                                const at::Tensor& bias, std::int64_t columns, std::int64_t depth, c10::ScalarType type,
                                const kernels::Epilogue& epilogue) {
   const bool integers = weight.scalar_type() == at::kShort;
-  TORCH_CHECK(columns > 0 && weight.sizes() == at::IntArrayRef({(columns + 7) / 8 * 8, depth}) &&
+  const bool deep = weight.sizes() == at::IntArrayRef({kernels::kStrassenParts, columns, depth / 4});
+  TORCH_CHECK(columns > 0 && (deep || weight.sizes() == at::IntArrayRef({(columns + 7) / 8 * 8, depth})) &&
                   type == (integers ? at::kFloat : weight.scalar_type()) && weight.is_contiguous(),
               "ptrun::pointwise: weights ", weight.sizes(), " do not fit an input with ", depth, " channels of ", type);
-  TORCH_CHECK(bias.numel() == weight.size(0) && bias.scalar_type() == at::kFloat && bias.is_contiguous(),
+  TORCH_CHECK(bias.numel() == (columns + 7) / 8 * 8 && bias.scalar_type() == at::kFloat && bias.is_contiguous(),
               "ptrun::pointwise: the bias does not fit");
-  TORCH_CHECK(
-      integers == scales.has_value() && (!integers || (scales->numel() == weight.size(0) && scales->is_contiguous() &&
-                                                       scales->scalar_type() == at::kFloat)),
-      "ptrun::pointwise: the scales do not fit");
+  TORCH_CHECK(integers == scales.has_value() &&
+                  (!integers ||
+                   (scales->numel() == bias.numel() && scales->is_contiguous() && scales->scalar_type() == at::kFloat)),
+              "ptrun::pointwise: the scales do not fit");
   PointwiseLayer made;
   made.loops = &loops_for(weight.scalar_type());
+  made.deep = deep;
+  TORCH_CHECK(
+      !deep || kernels::has_strassen(*made.loops, static_cast<std::size_t>(columns), static_cast<std::size_t>(depth)),
+      "ptrun::pointwise: there is no deep product for weights ", weight.sizes());
   made.type = type;
   made.element_size = c10::elementSize(type);
   made.product.depth = static_cast<std::size_t>(depth);
@@ -86,6 +91,7 @@ PointwiseLayer pointwise_layer(const at::Tensor& weight, const std::optional<at:
 }
 
 std::size_t prepared_rows(const PointwiseLayer& layer) {
+  if (layer.deep) return kernels::kStrassenRows;
   return std::clamp<std::size_t>(kPreparedBytes / (layer.product.depth * layer.element_size), 56,
                                  kernels::kProductRows);
 }
@@ -109,10 +115,16 @@ void PointwiseRun::operator()(const void* rows, std::size_t count, const void* o
     product.row_count = number;
     product.other = other == nullptr ? nullptr : static_cast<const char*>(other) + at;
     product.out = static_cast<char*>(out) + at;
-    layer_.loops->product(product);
+    if (!layer_.deep) return layer_.loops->product(product);
+    const auto size = kernels::strassen_scratch(*layer_.loops, number, product.depth);
+    if (!room_.defined() || static_cast<std::size_t>(room_.numel()) < size) {
+      room_ = at::empty({static_cast<std::int64_t>(size)}, at::kFloat);
+    }
+    product.scratch = room_.mutable_data_ptr<float>();
+    layer_.loops->strassen(product);
   };
   const std::size_t bytes = product.depth * layer_.element_size;
-  if (!rounded_.defined() && (bytes % kPage != 0 || count < kWorthACopy)) {
+  if (!rounded_.defined() && (layer_.deep || bytes % kPage != 0 || count < kWorthACopy)) {
     run(rows, 0, count);
     return;
   }

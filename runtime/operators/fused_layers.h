@@ -36,6 +36,7 @@ struct PointwiseLayer {
   kernels::Product product;  // all but rows and results
   c10::ScalarType type = c10::ScalarType::Undefined;
   std::size_t element_size = 0;  // bytes of a number of `type`
+  bool deep = false;             // by Loops::strassen
 };
 
 // Weights and scales as pack_pointwise and pack_integers make them, which stay where they are. Throws c10::Error where
@@ -61,8 +62,8 @@ class PointwiseRun {
 
  private:
   const PointwiseLayer& layer_;
-  at::Tensor rounded_, apart_;
-  std::array<float, kernels::kProductRows> row_scales_{};
+  at::Tensor rounded_, apart_, room_;
+  std::array<float, kernels::kStrassenRows> row_scales_{};
   float scratch_[kernels::kProductScratch];  // NOLINT(modernize-avoid-c-arrays): left as it is, 21 KB
 };
 

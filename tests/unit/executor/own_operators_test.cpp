@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <torch/csrc/jit/ir/constants.h>
 #include <torch/csrc/jit/ir/irparser.h>
 
 #include <cmath>
@@ -11,6 +12,7 @@
 #include "executor/plan.h"
 #include "executor/trial.h"
 #include "graph/own_winograd.h"
+#include "kernels/kernels.h"
 #include "operators/fused.h"
 
 namespace ptrun::jit {
@@ -112,6 +114,43 @@ graph(%x : Tensor, %w0 : Tensor, %w1 : Tensor, %w2 : Tensor, %w3 : Tensor, %w4 :
   %r4 = aten::relu(%s4)
   %y = aten::adaptive_avg_pool2d(%r4, %one)
   return (%y))";
+
+// The sizes of the packed weights of a linear layer of `width` to `width` over `tokens`.
+std::vector<std::int64_t> packed_sizes(std::int64_t tokens, std::int64_t width, c10::ScalarType type, bool integers) {
+  register_fused_operators();
+  const auto graph = std::make_shared<torch::jit::Graph>();
+  torch::jit::parseIR(R"(
+graph(%x : Tensor, %w : Tensor, %b : Tensor):
+  %y = aten::linear(%x, %w, %b)
+  return (%y))",
+                      graph.get());
+  set_weights(graph, {at::ones({width, width}), at::ones({width})});
+  Shapes shapes;
+  for (torch::jit::Value* value : {graph->inputs()[0], graph->outputs()[0]}) {
+    shapes[value] = {{1, tokens, width}, at::kFloat, true};
+  }
+  use_own_operators(graph, shapes, type, integers);
+  for (torch::jit::Node* node : graph->nodes()) {
+    if (node->kind().toQualString() != std::string("ptrun::pointwise")) continue;
+    return torch::jit::toIValue(node->input(2))->toTensor().sizes().vec();
+  }
+  return {};
+}
+
+TEST(OwnOperators, DeepProductsOfManyRowsTakeSevenMultiplicationsForEight) {
+  using ::testing::ElementsAre;
+  const auto has = [](kernels::Element element) { return kernels::best_loops(element)->strassen != nullptr; };
+  if (has(kernels::Element::float32)) {
+    EXPECT_THAT(packed_sizes(197, 768, at::kFloat, false), ElementsAre(7, 768, 192));
+  }
+  if (has(kernels::Element::int16)) {
+    EXPECT_THAT(packed_sizes(197, 768, at::kFloat, true), ElementsAre(7, 768, 192));
+  }
+  EXPECT_THAT(packed_sizes(197, 192, at::kFloat, false), ElementsAre(192, 192));
+  EXPECT_THAT(packed_sizes(1, 768, at::kFloat, false), ElementsAre(768, 768));
+  EXPECT_THAT(packed_sizes(197, 256, at::kFloat, true), ElementsAre(256, 256));
+  EXPECT_THAT(packed_sizes(197, 768, at::kBFloat16, false), ElementsAre(768, 768));
+}
 
 TEST(OwnOperators, AResidualNetworkGivesTheNumbersOfPlain) {
   at::manual_seed(7);

@@ -31,7 +31,7 @@ TEST_P(FusedOperators, PointwiseIsAConvolutionWithGateActivationAndAddition) {
     const at::Tensor b = numbers({27}, 0.3);
     const at::Tensor gate = numbers({3, 10, 1, 1}, 0.4).abs().to(type_);
     const at::Tensor other = numbers({3, 27, size, 7}, 0.5).to(type_);  // rows of pixels, brought into order
-    const at::Tensor packed = call("ptrun::pack_pointwise", {w, type_});
+    const at::Tensor packed = call("ptrun::pack_pointwise", {w, type_, false});
     const auto run = [&](const c10::IValue& g, const c10::IValue& o, kernels::Activation activation, double low,
                          double high, bool after) {
       return call("ptrun::pointwise",
@@ -70,7 +70,7 @@ TEST_P(FusedOperators, ASummandThatNobodyElseHoldsBecomesTheResult) {
       const at::Tensor kept = other.clone();
       const at::Tensor plain = at::conv2d(x.to(at::kFloat), w.reshape({columns, 10, 1, 1}), b);
       const auto run = [&](c10::IValue summand) {
-        std::vector<c10::IValue> stack = {x, {}, call("ptrun::pack_pointwise", {w, type_}), {}, padded_bias(b)};
+        std::vector<c10::IValue> stack = {x, {}, call("ptrun::pack_pointwise", {w, type_, false}), {}, padded_bias(b)};
         stack.push_back(std::move(summand));
         for (const c10::IValue& value : std::vector<c10::IValue>{columns, true, 0, 0.0, kInfinite, true})
           stack.push_back(value);
@@ -96,9 +96,10 @@ TEST_P(FusedOperators, PointwiseIsALinearLayerOverTheLastDimension) {
     const at::Tensor x = numbers(sizes, 0.1).to(type_);
     const at::Tensor w = numbers({70, 12}, 0.2).to(type_).to(at::kFloat);
     const at::Tensor b = numbers({70}, 0.3);
-    const at::Tensor found = call(
-        "ptrun::pointwise", {x, c10::IValue(), call("ptrun::pack_pointwise", {w, type_}), c10::IValue(), padded_bias(b),
-                             c10::IValue(), 70, false, id(kernels::Activation::clamp), -kInfinite, kInfinite, false});
+    const at::Tensor found =
+        call("ptrun::pointwise",
+             {x, c10::IValue(), call("ptrun::pack_pointwise", {w, type_, false}), c10::IValue(), padded_bias(b),
+              c10::IValue(), 70, false, id(kernels::Activation::clamp), -kInfinite, kInfinite, false});
     expect_near(at::linear(x.to(at::kFloat), w, b), found, type_);
   }
 }
@@ -109,7 +110,7 @@ TEST_P(FusedOperators, LargeConvolutions) {
   const at::Tensor w = numbers({64, 64, 3, 3}, 0.2).to(type_).to(at::kFloat);
   const at::Tensor b = numbers({64}, 0.3);
   const std::vector<double> nothing = {static_cast<double>(id(kernels::Activation::clamp)), -kInfinite, kInfinite, 0.0};
-  const at::Tensor packed = call("ptrun::pack_pointwise", {w.permute({0, 2, 3, 1}).reshape({64, -1}), type_});
+  const at::Tensor packed = call("ptrun::pack_pointwise", {w.permute({0, 2, 3, 1}).reshape({64, -1}), type_, false});
   expect_near(at::conv2d(x.to(at::kFloat), w, b, 1, 1),
               call("ptrun::convolution",
                    {x, packed, c10::IValue(), b, c10::IValue(), 64, std::vector<std::int64_t>{3, 3}, 1, 1, nothing}),
@@ -127,9 +128,10 @@ TEST_P(FusedOperators, PointwiseOfRowsThatShareCachePlaces) {
     const at::Tensor w = numbers({512, 2048}, 0.2).to(type_).to(at::kFloat);
     const at::Tensor b = numbers({512}, 0.3);
     const at::Tensor other = numbers({rows, 512}, 0.4).to(type_);
-    const at::Tensor found = call(
-        "ptrun::pointwise", {x, c10::IValue(), call("ptrun::pack_pointwise", {w, type_}), c10::IValue(), padded_bias(b),
-                             other, 512, false, id(kernels::Activation::clamp), -kInfinite, kInfinite, false});
+    const at::Tensor found =
+        call("ptrun::pointwise",
+             {x, c10::IValue(), call("ptrun::pack_pointwise", {w, type_, false}), c10::IValue(), padded_bias(b), other,
+              512, false, id(kernels::Activation::clamp), -kInfinite, kInfinite, false});
     expect_near(at::linear(x.to(at::kFloat), w, b) + other.to(at::kFloat), found, type_);
   }
 }
@@ -148,7 +150,7 @@ TEST_P(FusedOperators, TheNumberOfThreadsDoesNotReachTheBytes) {
     for (const std::int64_t columns : {24, 160, 167}) {
       SCOPED_TRACE(::testing::Message() << rows << " x " << columns);
       const at::Tensor x = numbers({rows, 4000}, 0.1).to(type_);
-      const at::Tensor w = call("ptrun::pack_pointwise", {numbers({columns, 4000}, 0.2), type_});
+      const at::Tensor w = call("ptrun::pack_pointwise", {numbers({columns, 4000}, 0.2), type_, false});
       const at::Tensor b = padded_bias(numbers({columns}, 0.3));
       compare([&] {
         return call("ptrun::pointwise", {x, c10::IValue(), w, c10::IValue(), b, c10::IValue(), columns, false,
@@ -174,13 +176,13 @@ TEST_P(FusedOperators, ConvolutionIsDense) {
         const at::Tensor other = numbers(plain.sizes().vec(), 0.4).to(type_);
         const at::Tensor found =
             call("ptrun::convolution",
-                 {x, call("ptrun::pack_pointwise", {flat, type_}), c10::IValue(), padded_bias(b), other, 27,
+                 {x, call("ptrun::pack_pointwise", {flat, type_, false}), c10::IValue(), padded_bias(b), other, 27,
                   std::vector<std::int64_t>{kernel, kernel + 1}, stride, padding,
                   std::vector<double>{static_cast<double>(id(kernels::Activation::clamp)), 0.0, kInfinite, 1.0}});
         expect_near(at::relu(plain + other.to(at::kFloat)), found, type_);
         if (type_ != at::kFloat) continue;
         if (flat.size(1) % 2 != 0) flat = at::constant_pad_nd(flat, {0, 1});
-        const auto packed = call_all("ptrun::pack_integers", {flat});
+        const auto packed = call_all("ptrun::pack_integers", {flat, false});
         const at::Tensor close = call(
             "ptrun::convolution",
             {x, packed[0], packed[1], padded_bias(b), c10::IValue(), 27, std::vector<std::int64_t>{kernel, kernel + 1},
@@ -235,6 +237,36 @@ TEST_P(FusedOperators, GlobalMean) {
 INSTANTIATE_TEST_SUITE_P(Types, FusedOperators,
                          ::testing::Combine(::testing::Values(at::kFloat, at::kBFloat16), ::testing::Values(1, 2)));
 
+TEST_P(FusedOperators, DeepLinearLayersGiveTheSameNumbers) {
+  register_fused_operators();
+  if (type_ != at::kFloat) return;
+  const auto has = [](kernels::Element element) {
+    return kernels::has_strassen(*kernels::best_loops(element), 128, 260);
+  };
+  const at::Tensor x = numbers({5, 11, 260}, 0.1);
+  const at::Tensor w = numbers({128, 260}, 0.2);
+  const at::Tensor b = numbers({128}, 0.3);
+  const at::Tensor other = numbers({5, 11, 128}, 0.4);
+  const at::Tensor expected = at::gelu(at::linear(x, w, b)) + other;
+  const auto run = [&](const at::Tensor& in, const at::Tensor& packed, const c10::IValue& scales, const at::Tensor& o) {
+    return call("ptrun::pointwise", {in, c10::IValue(), packed, scales, padded_bias(b), o, 128, false,
+                                     id(kernels::Activation::gelu), 0.0, 0.0, false});
+  };
+  if (has(kernels::Element::float32)) {
+    const at::Tensor packed = call("ptrun::pack_pointwise", {w, type_, true});
+    EXPECT_EQ(packed.sizes(), at::IntArrayRef({7, 128, 65}));
+    expect_near(expected, run(x, packed, c10::IValue(), other), type_);
+    // Fewer rows than two threads want: they share the columns.
+    expect_near(expected.narrow(1, 0, 1), run(x.narrow(1, 0, 1), packed, c10::IValue(), other.narrow(1, 0, 1)), type_);
+  }
+  if (has(kernels::Element::int16)) {
+    const auto usual = call_all("ptrun::pack_integers", {w, false});
+    const auto deep = call_all("ptrun::pack_integers", {w, true});
+    EXPECT_TRUE(run(x, usual[0].toTensor(), usual[1], other).equal(run(x, deep[0].toTensor(), deep[1], other)));
+  }
+  EXPECT_THROW(call("ptrun::pack_pointwise", {numbers({128, 6}, 0), type_, true}), c10::Error);
+}
+
 TEST_P(FusedOperators, PointwiseOfIntegersIsCloseToFloat32) {
   if (type_ != at::kFloat) return;
   register_fused_operators();
@@ -243,7 +275,7 @@ TEST_P(FusedOperators, PointwiseOfIntegersIsCloseToFloat32) {
   const at::Tensor b = numbers({27}, 0.3);
   const at::Tensor gate = numbers({3, 130, 1, 1}, 0.4);
   const at::Tensor other = numbers({3, 27, 13, 7}, 0.5);
-  std::vector<c10::IValue> packed = {w};
+  std::vector<c10::IValue> packed = {w, false};
   c10::Dispatcher::singleton().findSchemaOrThrow("ptrun::pack_integers", "").callBoxed(&packed);
   const auto run = [&](const at::Tensor& in, const c10::IValue& g, const c10::IValue& o, double low) {
     return call("ptrun::pointwise", {in, g, packed[0], packed[1], padded_bias(b), o, 27, true,
@@ -267,7 +299,7 @@ TEST_P(FusedOperators, PointwiseOfIntegersIsCloseToFloat32) {
 }
 
 TEST(FusedOperators, WrongShapesThrowAndTouchNothing) {
-  const at::Tensor packed = call("ptrun::pack_pointwise", {numbers({9, 4}, 0), at::kFloat});
+  const at::Tensor packed = call("ptrun::pack_pointwise", {numbers({9, 4}, 0), at::kFloat, false});
   const at::Tensor bias = at::zeros({16});
   const auto run = [&](const at::Tensor& x, const c10::IValue& gate, const at::Tensor& b, const c10::IValue& other) {
     return call("ptrun::pointwise", {x, gate, packed, c10::IValue(), b, other, 9, true, 0, -1.0, 1.0, false});
@@ -281,7 +313,7 @@ TEST(FusedOperators, WrongShapesThrowAndTouchNothing) {
   EXPECT_THROW(run(x, c10::IValue(), bias, at::zeros({1, 9, 2, 1})), c10::Error);
   EXPECT_THROW(run(x.to(at::kBFloat16), c10::IValue(), bias, c10::IValue()), c10::Error);
   EXPECT_THROW(run(x.to(at::kDouble), c10::IValue(), bias, c10::IValue()), c10::Error);
-  EXPECT_THROW(call("ptrun::pack_pointwise", {numbers({9, 3}, 0), at::kBFloat16}), c10::Error);
+  EXPECT_THROW(call("ptrun::pack_pointwise", {numbers({9, 3}, 0), at::kBFloat16, false}), c10::Error);
   const at::Tensor heads = at::zeros({1, 2, 3, 4});
   EXPECT_THROW(call("ptrun::attention", {heads, heads, at::zeros({1, 2, 4, 4}), 1.0}), c10::Error);
   const at::Tensor taps = at::zeros({3, 3, 4});

@@ -27,7 +27,8 @@ struct Pointwise {
         low(low_),
         high(high_) {
     const at::Tensor w = numbers({columns, depth}, 0.2);
-    const auto packed = integers ? call_all("ptrun::pack_integers", {w}) : call_all("ptrun::pack_pointwise", {w, type});
+    const auto packed =
+        integers ? call_all("ptrun::pack_integers", {w, false}) : call_all("ptrun::pack_pointwise", {w, type, false});
     weight = packed[0].toTensor();
     if (integers) scales = packed[1];
   }

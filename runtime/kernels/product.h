@@ -222,12 +222,12 @@ struct CloseRows {
 
 constexpr std::array<float, 2 * kLargestPanel> kZeros{};
 
-// Integer sums of a tile become the numbers that they stand for, with the bias.
+// Integer sums of a tile, `stride` apart, become the numbers that they stand for, with the bias.
 template <typename P>
-void scale_sums(const Product& p, float* sums, std::size_t begin, std::size_t rows, std::size_t column,
-                std::size_t width) {
+void scale_sums(const Product& p, float* sums, std::size_t stride, std::size_t begin, std::size_t rows,
+                std::size_t column, std::size_t width) {
   using H = typename P::Half;
-  for (std::size_t row = 0; row < rows; ++row, sums += kLargestPanel) {
+  for (std::size_t row = 0; row < rows; ++row, sums += stride) {
     const auto scale = H::all(p.row_scales[begin + row]);
     for (std::size_t i = 0; i < width; i += H::kLanes) {
       const auto value = H::multiply(P::from_integers(H::load(sums + i)), H::load(p.column_scales + column + i));
@@ -292,7 +292,7 @@ void product(const Product& p) {
           multiply_tile<P>(tile, size, width);
           done = row + size;
           if (direct || !last) continue;
-          if constexpr (P::kInteger) scale_sums<P>(p, sums, begin + row, size, column, width);
+          if constexpr (P::kInteger) scale_sums<P>(p, sums, kLargestPanel, begin + row, size, column, width);
           Finish<typename P::Vector, Result>{sums,       size,     valid,      kLargestPanel,
                                              tile.other, tile.out, out_stride, p.epilogue}
               .run();

@@ -184,16 +184,7 @@ struct StrassenPart {
       }
       return;
     }
-    if constexpr (P::kInteger) {
-      for (std::size_t r = 0; r < count; ++r) {
-        const auto scale = V::all(p.row_scales[row + r]);
-        for (std::size_t i = 0; i < kColumns; i += V::kLanes) {
-          float* sums = quarters + r * kColumns + i;
-          const auto value = V::multiply(P::from_integers(V::load(sums)), V::load(p.column_scales + column + i));
-          V::store(sums, V::fma(value, scale, V::load(p.bias + column + i)));
-        }
-      }
-    }
+    if constexpr (P::kInteger) scale_sums<P>(p, quarters, kColumns, row, count, column, kColumns);
     const float* other = p.other == nullptr ? nullptr : static_cast<const float*>(p.other) + at;
     Finish<V, float>{quarters, count, kColumns, kColumns, other, out + at, out_stride, p.epilogue}.run();
   }

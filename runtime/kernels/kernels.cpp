@@ -12,6 +12,7 @@ extern const Loops kPlainFloat32;
 extern const Loops kPlainBfloat16;
 extern const Loops kPlainInt16;
 #if defined(__x86_64__)
+extern const Set kAmx;
 extern const Set kAvx512Bf16;
 extern const Set kAvx512Vnni;
 extern const Set kAvx512;
@@ -54,7 +55,9 @@ AttentionRoom::AttentionRoom(const Attention& a, std::size_t element_size)
 const std::vector<Set>& sets() {
   static const std::vector<Set> kSets = {
 #if defined(__x86_64__)
+    kAmx,
     kAvx512Bf16,
+    kAvx512Vnni,
     kAvx512,
     kAvx2,
 #endif

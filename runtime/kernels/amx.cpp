@@ -12,6 +12,7 @@
 
 #include <immintrin.h>
 
+#include "kernels/amx_attention.h"
 #include "kernels/amx_product.h"
 #include "kernels/avx512_vector.h"
 
@@ -24,6 +25,7 @@ namespace {
 Loops bfloat16_loops() {
   Loops loops = *kAvx512Bf16.bfloat16;
   loops.product = amx_product<Coarse512, std::uint16_t>;
+  loops.attention = amx_attention;
   return loops;
 }
 

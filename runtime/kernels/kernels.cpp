@@ -50,7 +50,22 @@ AttentionRoom::AttentionRoom(const Attention& a, std::size_t element_size)
       values(keys + whole(row * a.width * element_size / 4)),
       zeros(values + whole(whole(a.width) * (a.key_count + 1) * element_size / 4)),
       zero_count(whole(std::max(a.key_count, a.width))),
-      size(zeros + zero_count) {}
+      size(zeros + zero_count) {
+  // Tiles begin with a line of the cache.
+  constexpr std::size_t kTile = 256, kLine = 16;
+  if (element_size == 2) size = std::max(size, AttentionTiles(a).size * kTile + kLine);
+}
+
+AttentionTiles::AttentionTiles(const Attention& a)
+    : key_steps((a.key_count + 31) / 32),
+      depth_steps((a.width + 31) / 32),
+      scores(0),
+      shares(scores + 4 * key_steps),
+      queries(shares + 2 * key_steps),
+      keys(queries + 2 * depth_steps),
+      values(keys + 2 * key_steps * depth_steps),
+      sums(values + 2 * key_steps * depth_steps),
+      size(sums + 4) {}
 
 const std::vector<Set>& sets() {
   static const std::vector<Set> kSets = {

@@ -117,8 +117,8 @@ struct Attention {
   std::size_t query_stride = 0, key_stride = 0, value_stride = 0, out_stride = 0;
   std::size_t query_count = 0, key_count = 0;  // at least 1
   std::size_t width = 0;                       // at least 1, even for bfloat16
-  float scale = 1;
-  float* scratch = nullptr;  // AttentionRoom::size floats
+  float scale = 1;                             // above 0
+  float* scratch = nullptr;                    // AttentionRoom::size floats
 };
 
 // Rows of scores that are there at once, and where in the scratch what stands; in floats.
@@ -127,6 +127,13 @@ struct AttentionRoom {
   AttentionRoom(const Attention& a, std::size_t element_size);
   std::size_t row;  // from row to row of scores and shares
   std::size_t scores, shares, keys, values, zeros, zero_count, size;
+};
+
+// The same in tiles of 16 x 16 floats, for processors that multiply tiles.
+struct AttentionTiles {
+  explicit AttentionTiles(const Attention& a);
+  std::size_t key_steps, depth_steps;  // keys and columns of a head in thirty-twos
+  std::size_t scores, shares, queries, keys, values, sums, size;
 };
 
 struct Loops {

@@ -314,54 +314,6 @@ TEST(Depthwise, EverySetGivesThePlainOnesNumbers) {
   }
 }
 
-template <typename E>
-void compare_attentions(std::size_t queries, std::size_t keys, std::size_t width) {
-  Numbers numbers;
-  const std::size_t stride = 2 * width + 3;
-  const auto query = numbers.make<E>(queries * stride);
-  const auto key = numbers.make<E>(keys * stride);
-  const auto value = numbers.make<E>(keys * stride);
-  const auto run = [&](const Loops& loops) {
-    std::vector<E> out(queries * stride, E{7});
-    Attention attention;
-    attention.queries = query.data();
-    attention.keys = key.data();
-    attention.values = value.data();
-    attention.out = out.data();
-    attention.query_stride = attention.key_stride = attention.value_stride = attention.out_stride = stride;
-    attention.query_count = queries;
-    attention.key_count = keys;
-    attention.width = width;
-    attention.scale = 0.7F;
-    const AttentionRoom room(attention, sizeof(E));
-    // What the scratch holds from before must not matter.
-    std::vector<float> scratch(room.size + 1, NAN);
-    scratch.back() = 5;
-    attention.scratch = scratch.data();
-    loops.attention(attention);
-    EXPECT_EQ(scratch.back(), 5);
-    return out;
-  };
-  const auto expected = run(*loops_of<E>(sets().back()));
-  for (const Set& set : sets()) {
-    const Loops* loops = loops_of<E>(set);
-    if (!set.usable() || loops == nullptr) continue;
-    expect_close(expected, run(*loops),
-                 std::string(set.name) + " " + std::to_string(queries) + " to " + std::to_string(keys));
-  }
-}
-
-TEST(Attention, EverySetGivesThePlainOnesNumbers) {
-  for (const std::size_t queries : Sizes{1, 15, 60}) {
-    for (const std::size_t keys : Sizes{1, 2, 17, 33, 64}) {
-      for (const std::size_t width : Sizes{2, 10, 32, 40}) {
-        compare_attentions<float>(queries, keys, width);
-        compare_attentions<std::uint16_t>(queries, keys, width);
-      }
-    }
-  }
-}
-
 TEST(MeanAndScale, EverySetGivesThePlainOnesNumbers) {
   const auto compare = []<typename E>(E) {
     for (const std::size_t channels : Sizes{1, 8, 16, 27, 64, 100}) {

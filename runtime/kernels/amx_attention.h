@@ -175,8 +175,10 @@ class AmxAttention {
       for (std::size_t step = 0; step < room_.key_steps; ++step) {
         if (!ends) multiply(step, rows_of(block) > kTileSide);
         if (!begins) make_shares(step);
-        if (!ends) store_scores(step, rows_of(block) > kTileSide);
+        if (!ends && step != 0) find_most(step - 1);
+        if (!ends) store_tiles(score(step), rows_of(block) > kTileSide, step * 2 + 1 < key_tiles_);
       }
+      if (!ends) find_most(room_.key_steps - 1);
       if (!begins) {
         RowState::reduce<Sum>(state_.totals, state_.reciprocals);
         finish(block - 1);
@@ -249,12 +251,10 @@ class AmxAttention {
     });
   }
 
-  void store_scores(std::size_t step, bool two_rows) {
-    float* scores = score(step);
-    store_tiles(scores, two_rows, step * 2 + 1 < key_tiles_);
+  void find_most(std::size_t step) {
+    const float* scores = score(step);
     const __mmask16 first = mask_of(step, 0), second = mask_of(step, 1);
-    const std::size_t rows = two_rows ? kPairRows : kTileSide;
-    for (std::size_t i = 0; i < rows; ++i) {
+    for (std::size_t i = 0; i < kPairRows; ++i) {
       float* at = next_most_ + i * kTileSide;
       __m512 most = step == 0 ? _mm512_set1_ps(-std::numeric_limits<float>::infinity()) : _mm512_load_ps(at);
       // NaN is passed over: it comes back as a share.

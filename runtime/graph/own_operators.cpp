@@ -77,14 +77,20 @@ at::Tensor whole_bias(const std::optional<at::Tensor>& bias, std::int64_t column
 // oneDNN is better at those with fewer: the first layer of a network.
 constexpr std::int64_t kFewChannels = 8;
 
-// Rows, and columns and depth, from which on a deep product is measured to gain.
-constexpr std::int64_t kDeepRows = 48;
-constexpr std::int64_t kDeep = 512;
+// Weights beyond have no parts of bfloat16.
+constexpr float kLargestDeepWeight = 3e38F;
 
 class Rewriter {
  public:
-  Rewriter(Graph& graph, Shapes& shapes, c10::ScalarType type, bool integers)
-      : graph_(graph), shapes_(shapes), type_(type), integers_(integers) {}
+  Rewriter(Graph& graph, Shapes& shapes, c10::ScalarType type, Products products)
+      : graph_(graph),
+        shapes_(shapes),
+        type_(type),
+        integers_(products == Products::integers),
+        loops_(*kernels::best_loops(integers_            ? kernels::Element::int16
+                                    : type == at::kFloat ? kernels::Element::float32
+                                                         : kernels::Element::bfloat16)),
+        deep_(products == Products::coarse ? loops_.coarse : loops_.deep) {}
 
   // NOLINTNEXTLINE(misc-no-recursion): the depth is that of the graph's blocks.
   void run(Block* block) {
@@ -199,8 +205,8 @@ class Rewriter {
     } else if (type_ == at::kFloat && found->groups == 1 && sizes[2] == 3 && sizes[3] == 3 && found->stride == 1 &&
                (found->padding == 0 || found->padding == 1) && winograd(node, *found)) {
       return;  // faster than integers, too
-    } else if (integers_ && found->groups == 1 && sizes[1] >= kFewChannels && found->stride >= 1 &&
-               found->padding >= 0) {
+    } else if (found->groups == 1 && sizes[1] >= kFewChannels && found->stride >= 1 && found->padding >= 0 &&
+               (integers_ || deep(pixels(node->output()), flat(*found)) != nullptr)) {
       dense(node, *found);
     } else if (type_ == at::kFloat && found->groups == 1 && sizes[2] == 1 && sizes[3] == 1 && found->padding == 0) {
       dense(node, *found);
@@ -232,36 +238,49 @@ class Rewriter {
     return nullptr;
   }
 
-  // Whether a product of these rows is worth weights of 7/4 of their size (Loops::strassen).
-  bool deep(const Value* input, const at::Tensor& weight, bool pixels) const {
-    if (!integers_ && type_ != at::kFloat) return false;
-    const std::vector<std::int64_t>& sizes = shape(input)->sizes;
-    const std::int64_t depth = pixels ? sizes[1] : sizes.back();
-    const std::int64_t rows = c10::multiply_integers(sizes) / depth;
-    return rows >= kDeepRows && weight.size(0) >= kDeep && weight.size(1) >= kDeep &&
-           kernels::has_strassen(*kernels::best_loops(integers_ ? kernels::Element::int16 : kernels::Element::float32),
-                                 static_cast<std::size_t>(weight.size(0)), static_cast<std::size_t>(weight.size(1)));
+  // The deep product for so many rows, where it is the faster one; else null.
+  const kernels::DeepProduct* deep(std::int64_t rows, const at::Tensor& weight) const {
+    const auto columns = static_cast<std::size_t>(weight.size(0));
+    const auto depth = static_cast<std::size_t>(weight.size(1));
+    const bool gains =
+        deep_ != nullptr && deep_->fits(columns, depth) && deep_->pays(static_cast<std::size_t>(rows), columns, depth);
+    return gains && weight.abs().max().item<float>() < kLargestDeepWeight ? deep_ : nullptr;
   }
 
   // Weights [columns, depth] as the loops read them, and of integers the scales.
-  std::vector<c10::IValue> pack(const at::Tensor& weight, bool deep) const {
+  std::vector<c10::IValue> pack(const at::Tensor& weight, const kernels::DeepProduct* deep) const {
     std::vector<c10::IValue> stack = {weight};
-    if (!integers_) stack.emplace_back(type_);
-    stack.emplace_back(deep);
+    if (integers_) {
+      stack.emplace_back(deep != nullptr);
+    } else {
+      stack.emplace_back(type_);
+      stack.emplace_back(deep == nullptr ? 0 : static_cast<std::int64_t>(deep->parts));
+    }
     c10::Dispatcher::singleton()
         .findSchemaOrThrow(integers_ ? "ptrun::pack_integers" : "ptrun::pack_pointwise", "")
         .callBoxed(&stack);
     return stack;
   }
 
-  // A convolution that is neither 1x1 of every pixel nor depthwise: of integers, or 1x1 of some pixels. Of others in
-  // float32 and bfloat16 oneDNN's are faster.
+  // Weights of a convolution as those of a product, whose rows are the pixels under the filter.
+  at::Tensor flat(const Convolution& layer) const {
+    at::Tensor weight = layer.weight.permute({0, 2, 3, 1}).reshape({layer.weight.size(0), -1});
+    if ((integers_ || type_ != at::kFloat) && weight.size(1) % 2 != 0) weight = at::constant_pad_nd(weight, {0, 1});
+    return weight;
+  }
+
+  std::int64_t pixels(const Value* value) const {
+    const TensorShape* known = shape(value);
+    return known == nullptr || known->sizes.size() != 4 ? 0 : known->sizes[0] * known->sizes[2] * known->sizes[3];
+  }
+
+  // A convolution that is neither 1x1 of every pixel nor depthwise: of integers, of parts, or 1x1 of some pixels. Of
+  // others in float32 and bfloat16 oneDNN's are faster.
   void dense(Node* node, const Convolution& layer) {
     if (layer.weight.scalar_type() != at::kFloat) return;
     const std::int64_t columns = layer.weight.size(0);
-    at::Tensor weight = layer.weight.permute({0, 2, 3, 1}).reshape({columns, -1});
-    if ((integers_ || type_ != at::kFloat) && weight.size(1) % 2 != 0) weight = at::constant_pad_nd(weight, {0, 1});
-    const std::vector<c10::IValue> packed = pack(weight, false);
+    const at::Tensor weight = flat(layer);
+    const std::vector<c10::IValue> packed = pack(weight, deep(pixels(node->output()), weight));
     const Tail tail = tail_of(*node, true);
     const torch::jit::WithInsertPoint guard(tail.nodes.empty() ? node : tail.nodes.back());
     Value* none = put(c10::IValue());
@@ -304,7 +323,8 @@ class Rewriter {
     Node* product = pixels ? gate_of(*node, scaled, gate) : nullptr;
     if (product != nullptr) input = scaled;
     // A gate may scale the weights instead of the rows, in the usual order only.
-    const std::vector<c10::IValue> packed = pack(weight, product == nullptr && deep(input, weight, pixels));
+    const std::int64_t rows = c10::multiply_integers(shape(input)->sizes) / weight.size(1);
+    const std::vector<c10::IValue> packed = pack(weight, product == nullptr ? deep(rows, weight) : nullptr);
     const torch::jit::WithInsertPoint guard(tail.nodes.empty() ? node : tail.nodes.back());
     Value* none = put(c10::IValue());
     std::vector<Value*> inputs = {input,
@@ -387,13 +407,15 @@ class Rewriter {
   Shapes& shapes_;
   c10::ScalarType type_;
   bool integers_;
+  const kernels::Loops& loops_;
+  const kernels::DeepProduct* deep_;
   int count_ = 0;
 };
 
 }  // namespace
 
-int use_own_operators(const std::shared_ptr<Graph>& graph, Shapes& shapes, c10::ScalarType type, bool integers) {
-  Rewriter rewriter(*graph, shapes, type, integers);
+int use_own_operators(const std::shared_ptr<Graph>& graph, Shapes& shapes, c10::ScalarType type, Products products) {
+  Rewriter rewriter(*graph, shapes, type, products);
   rewriter.run(graph->block());
   join_strips(*graph, graph->block(), shapes);
   return rewriter.count();

@@ -14,6 +14,7 @@
 
 #include "kernels/amx_attention.h"
 #include "kernels/amx_product.h"
+#include "kernels/amx_split.h"
 #include "kernels/avx512_vector.h"
 
 namespace ptrun::kernels {
@@ -26,6 +27,13 @@ Loops bfloat16_loops() {
   Loops loops = *kAvx512Bf16.bfloat16;
   loops.product = amx_product<Coarse512, std::uint16_t>;
   loops.attention = amx_attention;
+  return loops;
+}
+
+Loops float32_loops() {
+  Loops loops = *kAvx512Bf16.float32;
+  loops.deep = &kSplit<Avx512, 3>;
+  loops.coarse = &kSplit<Avx512, 2>;
   return loops;
 }
 
@@ -55,8 +63,9 @@ bool has_amx() {
 extern const Set kAmx;
 namespace {
 const Loops kBfloat16 = bfloat16_loops();
-}
-const Set kAmx = {"amx", has_amx, kAvx512Bf16.float32, &kBfloat16, kAvx512Bf16.int16};
+const Loops kFloat32 = float32_loops();
+}  // namespace
+const Set kAmx = {"amx", has_amx, &kFloat32, &kBfloat16, kAvx512Bf16.int16};
 
 }  // namespace ptrun::kernels
 

@@ -139,6 +139,9 @@ void quantise(const float* rows, std::size_t row_count, std::size_t depth, void*
   }
 }
 
+const DeepProduct kDeepFloat32 = strassen_of(Element::float32, strassen<Float32Products>);
+const DeepProduct kDeepInt16 = strassen_of(Element::int16, strassen<IntegerProducts>);
+
 constexpr Loops kFloat32 = {Element::float32,
                             32,
                             product<Float32Products>,
@@ -149,7 +152,7 @@ constexpr Loops kFloat32 = {Element::float32,
                             attention<Float32Products, Float32Products>,
                             winograd_input<Avx512>,
                             winograd_output<Avx512>,
-                            strassen<Float32Products>};
+                            &kDeepFloat32};
 constexpr Loops kBfloat16 = {Element::bfloat16,
                              32,
                              product<Bfloat16Products>,
@@ -160,8 +163,8 @@ constexpr Loops kBfloat16 = {Element::bfloat16,
                              attention<Bfloat16Scores, Bfloat16Products>};
 
 constexpr Loops kInt16 = {
-    Element::int16, 32,      product<IntegerProducts>, nullptr, nullptr, nullptr, quantise, nullptr,
-    nullptr,        nullptr, strassen<IntegerProducts>};
+    Element::int16, 32,         product<IntegerProducts>, nullptr, nullptr, nullptr, quantise, nullptr, nullptr,
+    nullptr,        &kDeepInt16};
 
 bool has_avx512() {
   return __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0 &&

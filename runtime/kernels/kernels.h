@@ -51,20 +51,6 @@ constexpr std::size_t kProductRows = 224;  // of a block that shares a panel of 
 constexpr std::size_t kLargestPanel = 32;  // columns
 constexpr std::size_t kProductScratch = kProductRows * kLargestPanel;
 
-// Deep products with an eighth fewer multiplications (Strassen 1969); see strassen.h.
-constexpr std::size_t kStrassenParts = 7;
-constexpr std::size_t kStrassenRows = 448;    // of a block
-constexpr std::size_t kStrassenPair = 32;     // rows that a pair of tiles takes at most
-constexpr std::size_t kStrassenShort = 12;    // and rows that it can take at least
-constexpr std::size_t kStrassenDepth = 1024;  // floats of a row that are taken at a time, or twice as many integers
-
-// Parts of the depth, which is a multiple of 4 elements.
-struct StrassenChunks {
-  StrassenChunks(std::size_t depth, std::size_t element_size);
-  std::size_t size;    // elements of the depth
-  std::size_t stride;  // from row to row of combined rows
-};
-
 // A depthwise convolution of one image: a square filter for each channel.
 struct Depthwise {
   const void* in = nullptr;  // [height, width, channels]
@@ -136,6 +122,25 @@ struct AttentionTiles {
   std::size_t scores, shares, queries, keys, values, sums, size;
 };
 
+// Another way to multiply large matrices, with weights in an order of its own.
+struct DeepProduct {
+  Element weights;        // their element, of `parts` parts of the same size
+  std::size_t parts;      // no two of the table have the same number
+  std::size_t columns;    // the columns of a product begin at a multiple of it
+  std::size_t rows;       // of a block
+  float largest_integer;  // of int16: of weights that are given
+  bool (*fits)(std::size_t columns, std::size_t depth);
+  // Whether it is faster than the usual product.
+  bool (*pays)(std::size_t rows, std::size_t columns, std::size_t depth);
+  // Whether unfinished sums stand in `out`, which then cannot be `other`.
+  bool (*waits)(std::size_t depth);
+  std::size_t (*part_size)(std::size_t columns, std::size_t depth);  // elements
+  std::size_t (*scratch)(std::size_t row_count, std::size_t depth);  // floats
+  // Weights [columns, depth] in the order that `product` reads, from numbers of the loops' element.
+  void (*pack)(const void* weights, std::size_t columns, std::size_t depth, void* packed);
+  void (*product)(const Product& product);
+};
+
 struct Loops {
   Element element;    // of rows, weights, other, in, out; int16 has a product alone
   std::size_t panel;  // columns of weights that stand together; at most kLargestPanel
@@ -158,13 +163,14 @@ struct Loops {
   void (*winograd_input)(const Winograd& layer, std::size_t first, std::size_t last, float* transformed) = nullptr;
   void (*winograd_output)(const Winograd& layer, std::size_t first, std::size_t last, std::size_t first_column,
                           std::size_t last_column, const float* products) = nullptr;
-  // A product with weights of pack_strassen() and strassen_scratch() floats of scratch; columns in pairs of panels.
-  // `out` is not `other` where the depth has several parts (StrassenChunks). Of float32 and int16; null: none.
-  void (*strassen)(const Product& product) = nullptr;
+  // As exact as the usual product; null: none.
+  const DeepProduct* deep = nullptr;
+  // Of float32 only, for results that need 16 binary digits (2e-6 of the terms' sum is the largest error measured);
+  // null: none.
+  const DeepProduct* coarse = nullptr;
 };
 constexpr float kLargestInteger = 4095;
 constexpr float kLargestWeight = 32767;
-constexpr float kLargestStrassenWeight = 16383;  // two of them are added
 
 // A row of the table: what a kind of processor offers.
 struct Set {
@@ -197,14 +203,6 @@ void quantise_weights(const float* weights, std::size_t columns, std::size_t dep
 // other, of `edge`. Of float32 only.
 void winograd_weights(const Loops& loops, std::size_t edge, const float* weights, std::size_t columns,
                       std::size_t channels, float* packed);
-// Whether there is such a product for the loops: whole pairs of panels, a depth in fours.
-bool has_strassen(const Loops& loops, std::size_t columns, std::size_t depth);
-// Floats of scratch for so many rows.
-std::size_t strassen_scratch(const Loops& loops, std::size_t row_count, std::size_t depth);
-// Weights [columns, depth] in the order that `strassen` reads: 7/4 of their number. Integers are at most
-// kLargestStrassenWeight.
-void pack_strassen(const Loops& loops, const void* weights, std::size_t columns, std::size_t depth, void* packed);
-
 // Weights [columns, depth] in the order that the product reads: panel by panel, zeros up to a multiple of 8 columns.
 void pack_weights(const Loops& loops, const void* weights, std::size_t columns, std::size_t depth, void* packed);
 

@@ -12,6 +12,7 @@
 #include "kernels/activation.h"
 #include "kernels/kernels.h"
 #include "kernels/product.h"
+#include "kernels/strassen_weights.h"
 
 namespace ptrun::kernels {
 namespace {

@@ -29,42 +29,47 @@ std::size_t size_of(const at::Tensor& tensor, std::int64_t dimension) {
   return static_cast<std::size_t>(tensor.size(dimension));
 }
 
-// Room for packed weights: those of deep products are seven halves of halves.
-at::Tensor packed_room(const at::Tensor& weight, const Loops& loops, at::ScalarType type, bool deep) {
-  TORCH_CHECK(!deep || kernels::has_strassen(loops, size_of(weight, 0), size_of(weight, 1)),
-              "ptrun: there is no deep product for weights ", weight.sizes());
-  const auto options = at::TensorOptions().dtype(type).device(at::kCPU);
-  if (deep) return at::empty({kernels::kStrassenParts, weight.size(0), weight.size(1) / 4}, options);
-  return at::empty({(weight.size(0) + 7) / 8 * 8, weight.size(1)}, options);
+at::Tensor packed_room(const at::Tensor& weight, at::ScalarType type) {
+  return at::empty({(weight.size(0) + 7) / 8 * 8, weight.size(1)}, at::TensorOptions().dtype(type).device(at::kCPU));
 }
 
-void pack(const at::Tensor& dense, const Loops& loops, bool deep, at::Tensor& packed) {
-  const auto fill = deep ? kernels::pack_strassen : kernels::pack_weights;
-  fill(loops, dense.const_data_ptr(), size_of(dense, 0), size_of(dense, 1), packed.mutable_data_ptr());
+at::Tensor pack_deep(const at::Tensor& dense, const kernels::DeepProduct* deep) {
+  TORCH_CHECK(deep != nullptr && deep->fits(size_of(dense, 0), size_of(dense, 1)),
+              "ptrun: there is no such deep product for weights ", dense.sizes());
+  const auto size = static_cast<std::int64_t>(deep->part_size(size_of(dense, 0), size_of(dense, 1)));
+  at::Tensor packed = at::empty({static_cast<std::int64_t>(deep->parts), size},
+                                at::TensorOptions().dtype(type_of(deep->weights)).device(at::kCPU));
+  deep->pack(dense.const_data_ptr(), size_of(dense, 0), size_of(dense, 1), packed.mutable_data_ptr());
+  return packed;
 }
 
-at::Tensor pack_pointwise(const at::Tensor& weight, at::ScalarType type, bool deep) {
+at::Tensor pack_pointwise(const at::Tensor& weight, at::ScalarType type, std::int64_t parts) {
   TORCH_CHECK(weight.dim() == 2 && weight.scalar_type() == at::kFloat && weight.numel() > 0,
               "ptrun::pack_pointwise: weights are ", weight.sizes(), ", expected [columns, depth] of float32");
   TORCH_CHECK(type == at::kFloat || weight.size(1) % 2 == 0, "ptrun::pack_pointwise: the depth is odd");
   const Loops& loops = loops_for(type);
-  at::Tensor packed = packed_room(weight, loops, type, deep);
-  pack(weight.to(type).contiguous(), loops, deep, packed);
+  const at::Tensor dense = weight.to(type).contiguous();
+  if (parts != 0) return pack_deep(dense, deep_product(loops, parts));
+  at::Tensor packed = packed_room(weight, type);
+  kernels::pack_weights(loops, dense.const_data_ptr(), size_of(dense, 0), size_of(dense, 1), packed.mutable_data_ptr());
   return packed;
 }
 
 std::tuple<at::Tensor, at::Tensor> pack_integers(const at::Tensor& weight, bool deep) {
   TORCH_CHECK(weight.dim() == 2 && weight.scalar_type() == at::kFloat && weight.numel() > 0 && weight.size(1) % 2 == 0,
               "ptrun::pack_integers: weights are ", weight.sizes(), ", expected [columns, even depth] of float32");
+  const Loops& loops = loops_for(at::kShort);
+  TORCH_CHECK(!deep || loops.deep != nullptr, "ptrun: there is no deep product of integers");
   const at::Tensor dense = weight.contiguous();
   const at::Tensor integers = at::empty(weight.sizes(), at::kShort);
   at::Tensor scales = at::zeros({(weight.size(0) + 7) / 8 * 8}, at::kFloat);
-  const Loops& loops = loops_for(at::kShort);
-  at::Tensor packed = packed_room(weight, loops, at::kShort, deep);
   kernels::quantise_weights(dense.const_data_ptr<float>(), size_of(weight, 0), size_of(weight, 1),
                             integers.mutable_data_ptr<std::int16_t>(), scales.mutable_data_ptr<float>(),
-                            deep ? kernels::kLargestStrassenWeight : kernels::kLargestWeight);
-  pack(integers, loops, deep, packed);
+                            deep ? loops.deep->largest_integer : kernels::kLargestWeight);
+  if (deep) return {pack_deep(integers, loops.deep), scales};
+  at::Tensor packed = packed_room(weight, at::kShort);
+  kernels::pack_weights(loops, integers.const_data_ptr(), size_of(weight, 0), size_of(weight, 1),
+                        packed.mutable_data_ptr());
   return {packed, scales};
 }
 
@@ -81,7 +86,7 @@ class Split {
   Split(const PointwiseLayer& layer, std::int64_t rows, std::int64_t threads)
       : rows_(rows),
         threads_(threads),
-        panel_(layer.deep ? 2 * layer.loops->panel : layer.loops->panel),
+        panel_(layer.deep != nullptr ? layer.deep->columns : layer.loops->panel),
         columns_(layer.product.columns),
         panels_(rows >= 2 * kTile * threads ? 1 : static_cast<std::int64_t>((columns_ + panel_ - 1) / panel_)) {
     if (panels_ == 1) panel_ = columns_;
@@ -129,7 +134,7 @@ void run_part(const PointwiseLayer& given, const Part& part, const at::Tensor& i
   const auto* other_bytes = other == nullptr ? nullptr : static_cast<const char*>(other->const_data_ptr());
   auto* out_bytes = static_cast<char*>(out.mutable_data_ptr());
   const std::int64_t pixels = gate ? input.size(2) * input.size(3) : part.last_row;
-  const bool scales_weights = gate && !layer.deep && layer.loops->element != kernels::Element::int16 &&
+  const bool scales_weights = gate && layer.deep == nullptr && layer.loops->element != kernels::Element::int16 &&
                               pixels > static_cast<std::int64_t>(3 * columns);
   const bool scales_rows = gate && !scales_weights;
   const std::int64_t most = scales_rows ? static_cast<std::int64_t>(prepared_rows(layer)) : pixels;
@@ -188,9 +193,7 @@ at::Tensor pointwise(const at::Tensor& given, const std::optional<at::Tensor>& g
               "ptrun::pointwise: the summand is ", given_other ? given_other->sizes() : at::IntArrayRef(),
               ", expected ", at::IntArrayRef(sizes));
   // The sums of parts of the depth wait where the results will be.
-  const bool waits =
-      layer.deep &&
-      kernels::StrassenChunks(layer.product.depth, c10::elementSize(weight.scalar_type())).size < layer.product.depth;
+  const bool waits = layer.deep != nullptr && layer.deep->waits(layer.product.depth);
   at::Tensor out = waits ? at::empty(sizes, input.options(), format) : results(sizes, input, given_other, format);
   std::optional<at::Tensor> other;
   if (given_other) other = given_other->contiguous(format);
@@ -334,7 +337,7 @@ void register_fused_operators() {
     // Never destroyed: a library that goes takes its operators with it, while models may still run at exit.
     static auto* const library =
         new torch::Library(torch::Library::FRAGMENT, "ptrun", std::nullopt, __FILE__, __LINE__);
-    library->def("pack_pointwise(Tensor weight, ScalarType type, bool deep=False) -> Tensor");
+    library->def("pack_pointwise(Tensor weight, ScalarType type, int parts=0) -> Tensor");
     library->def("pack_integers(Tensor weight, bool deep=False) -> (Tensor, Tensor)");
     library->impl("pack_integers", torch::dispatch(c10::DispatchKey::CPU, TORCH_FN(pack_integers)));
     library->def(

@@ -5,9 +5,9 @@
 namespace ptrun {
 
 // Registers them for the CPU with LibTorch's dispatcher:
-//   pack_pointwise(Tensor weight, ScalarType type, bool deep=False) -> Tensor
+//   pack_pointwise(Tensor weight, ScalarType type, int parts=0) -> Tensor
 //     Weights [columns, depth] float32 in the order of the processor's loops, in `type` (float32 or bfloat16); with
-//     `deep` in that of Loops::strassen, for which kernels::has_strassen must hold.
+//     `parts` in that of the kernels::DeepProduct of the loops that has as many and for which they fit.
 //   pack_integers(Tensor weight, bool deep=False) -> (Tensor, Tensor)
 //     The same as 16-bit integers, and the scale of each column.
 //   pointwise(Tensor input, Tensor? gate, Tensor weight, Tensor? scales, Tensor bias, Tensor? other, int columns, bool

@@ -33,6 +33,19 @@ const Loops& loops_for(c10::ScalarType type) {
   return type == at::kFloat ? *float32 : type == at::kBFloat16 ? *bfloat16 : *int16;
 }
 
+at::ScalarType type_of(kernels::Element element) {
+  return element == kernels::Element::float32    ? at::kFloat
+         : element == kernels::Element::bfloat16 ? at::kBFloat16
+                                                 : at::kShort;
+}
+
+const kernels::DeepProduct* deep_product(const Loops& loops, std::int64_t parts) {
+  for (const kernels::DeepProduct* deep : {loops.deep, loops.coarse}) {
+    if (deep != nullptr && static_cast<std::int64_t>(deep->parts) == parts) return deep;
+  }
+  return nullptr;
+}
+
 std::int64_t threads_for(double products, c10::ScalarType type) {
   const double microseconds = products / (type == at::kFloat ? 1e5 : 2e5);  // of one core, about
   if (microseconds < kWorthAThread) return 1;
@@ -63,9 +76,16 @@ PointwiseLayer pointwise_layer(const at::Tensor& weight, const std::optional<at:
                                const at::Tensor& bias, std::int64_t columns, std::int64_t depth, c10::ScalarType type,
                                const kernels::Epilogue& epilogue) {
   const bool integers = weight.scalar_type() == at::kShort;
-  const bool deep = weight.sizes() == at::IntArrayRef({kernels::kStrassenParts, columns, depth / 4});
-  TORCH_CHECK(columns > 0 && (deep || weight.sizes() == at::IntArrayRef({(columns + 7) / 8 * 8, depth})) &&
-                  type == (integers ? at::kFloat : weight.scalar_type()) && weight.is_contiguous(),
+  const Loops& loops = loops_for(integers ? at::kShort : type);
+  const kernels::DeepProduct* deep = weight.dim() == 2 ? deep_product(loops, weight.size(0)) : nullptr;
+  const bool fits = deep != nullptr
+                        ? weight.scalar_type() == type_of(deep->weights) &&
+                              deep->fits(static_cast<std::size_t>(columns), static_cast<std::size_t>(depth)) &&
+                              weight.size(1) == static_cast<std::int64_t>(deep->part_size(
+                                                    static_cast<std::size_t>(columns), static_cast<std::size_t>(depth)))
+                        : weight.sizes() == at::IntArrayRef({(columns + 7) / 8 * 8, depth}) &&
+                              type == (integers ? at::kFloat : weight.scalar_type());
+  TORCH_CHECK(columns > 0 && fits && (!integers || type == at::kFloat) && weight.is_contiguous(),
               "ptrun::pointwise: weights ", weight.sizes(), " do not fit an input with ", depth, " channels of ", type);
   TORCH_CHECK(bias.numel() == (columns + 7) / 8 * 8 && bias.scalar_type() == at::kFloat && bias.is_contiguous(),
               "ptrun::pointwise: the bias does not fit");
@@ -74,11 +94,8 @@ PointwiseLayer pointwise_layer(const at::Tensor& weight, const std::optional<at:
                    (scales->numel() == bias.numel() && scales->is_contiguous() && scales->scalar_type() == at::kFloat)),
               "ptrun::pointwise: the scales do not fit");
   PointwiseLayer made;
-  made.loops = &loops_for(weight.scalar_type());
+  made.loops = &loops;
   made.deep = deep;
-  TORCH_CHECK(
-      !deep || kernels::has_strassen(*made.loops, static_cast<std::size_t>(columns), static_cast<std::size_t>(depth)),
-      "ptrun::pointwise: there is no deep product for weights ", weight.sizes());
   made.type = type;
   made.element_size = c10::elementSize(type);
   made.product.depth = static_cast<std::size_t>(depth);
@@ -91,7 +108,7 @@ PointwiseLayer pointwise_layer(const at::Tensor& weight, const std::optional<at:
 }
 
 std::size_t prepared_rows(const PointwiseLayer& layer) {
-  if (layer.deep) return kernels::kStrassenRows;
+  if (layer.deep != nullptr) return layer.deep->rows;
   return std::clamp<std::size_t>(kPreparedBytes / (layer.product.depth * layer.element_size), 56,
                                  kernels::kProductRows);
 }
@@ -99,6 +116,7 @@ std::size_t prepared_rows(const PointwiseLayer& layer) {
 // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): the scratch is left as it is
 PointwiseRun::PointwiseRun(const PointwiseLayer& layer) : layer_(layer) {
   if (layer.loops->element != kernels::Element::int16) return;
+  row_scales_.resize(prepared_rows(layer));
   rounded_ = at::empty(
       {static_cast<std::int64_t>(prepared_rows(layer)), static_cast<std::int64_t>(layer.product.depth)}, at::kShort);
 }
@@ -115,16 +133,16 @@ void PointwiseRun::operator()(const void* rows, std::size_t count, const void* o
     product.row_count = number;
     product.other = other == nullptr ? nullptr : static_cast<const char*>(other) + at;
     product.out = static_cast<char*>(out) + at;
-    if (!layer_.deep) return layer_.loops->product(product);
-    const auto size = kernels::strassen_scratch(*layer_.loops, number, product.depth);
+    if (layer_.deep == nullptr) return layer_.loops->product(product);
+    const auto size = layer_.deep->scratch(number, product.depth);
     if (!room_.defined() || static_cast<std::size_t>(room_.numel()) < size) {
       room_ = at::empty({static_cast<std::int64_t>(size)}, at::kFloat);
     }
     product.scratch = room_.mutable_data_ptr<float>();
-    layer_.loops->strassen(product);
+    layer_.deep->product(product);
   };
   const std::size_t bytes = product.depth * layer_.element_size;
-  if (!rounded_.defined() && (layer_.deep || bytes % kPage != 0 || count < kWorthACopy)) {
+  if (!rounded_.defined() && (layer_.deep != nullptr || bytes % kPage != 0 || count < kWorthACopy)) {
     run(rows, 0, count);
     return;
   }

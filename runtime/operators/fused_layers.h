@@ -4,9 +4,9 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <array>
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "kernels/kernels.h"
 
@@ -14,6 +14,11 @@ namespace ptrun {
 
 // Of the processor, for float32, bfloat16 and 16-bit integers. Throws c10::Error for others.
 const kernels::Loops& loops_for(c10::ScalarType type);
+
+at::ScalarType type_of(kernels::Element element);
+
+// The one of the loops whose weights have so many parts; null: none.
+const kernels::DeepProduct* deep_product(const kernels::Loops& loops, std::int64_t parts);
 
 // Threads that are worth calling for so many products of numbers of `type`: 1 where they take under 10 us, and under
 // 150 us while the others sleep.
@@ -35,8 +40,8 @@ struct PointwiseLayer {
   const kernels::Loops* loops = nullptr;
   kernels::Product product;  // all but rows and results
   c10::ScalarType type = c10::ScalarType::Undefined;
-  std::size_t element_size = 0;  // bytes of a number of `type`
-  bool deep = false;             // by Loops::strassen
+  std::size_t element_size = 0;                // bytes of a number of `type`
+  const kernels::DeepProduct* deep = nullptr;  // null: the usual product
 };
 
 // Weights and scales as pack_pointwise and pack_integers make them, which stay where they are. Throws c10::Error where
@@ -63,8 +68,8 @@ class PointwiseRun {
  private:
   const PointwiseLayer& layer_;
   at::Tensor rounded_, apart_, room_;
-  std::array<float, kernels::kStrassenRows> row_scales_{};
-  float scratch_[kernels::kProductScratch];  // NOLINT(modernize-avoid-c-arrays): left as it is, 21 KB
+  std::vector<float> row_scales_;
+  alignas(64) float scratch_[kernels::kProductScratch];  // NOLINT(modernize-avoid-c-arrays): left as it is, 28 KB
 };
 
 // `taps` [kernel, kernel, C] and `bias` [C], float32. Throws c10::Error where there are no such loops.

@@ -46,7 +46,7 @@ void set_weights(const std::shared_ptr<torch::jit::Graph>& graph, const std::vec
 
 // The kinds of the nodes that are no constants, of a residual layer of `channels`.
 std::vector<std::string> kinds(std::int64_t channels, std::int64_t size, int stride, int dilation, c10::ScalarType type,
-                               bool integers) {
+                               Products products = Products::usual) {
   register_fused_operators();
   const auto graph = std::make_shared<torch::jit::Graph>();
   torch::jit::parseIR(text(stride, dilation), graph.get());
@@ -59,7 +59,7 @@ std::vector<std::string> kinds(std::int64_t channels, std::int64_t size, int str
     if (node->kind() == c10::prim::Constant) continue;
     shapes[node->output()] = {{2, channels, size, size}, at::kFloat, true};
   }
-  use_own_operators(graph, shapes, type, integers);
+  use_own_operators(graph, shapes, type, products);
   std::vector<std::string> found;
   for (torch::jit::Node* node : graph->nodes()) {
     if (node->kind() != c10::prim::Constant) found.emplace_back(node->kind().toQualString());
@@ -70,14 +70,16 @@ std::vector<std::string> kinds(std::int64_t channels, std::int64_t size, int str
 TEST(OwnOperators, ThreeByThreeOfEnoughChannelsInFloat32RunByMinimalFiltering) {
   using ::testing::Contains;
   using ::testing::ElementsAre;
-  EXPECT_THAT(kinds(64, 28, 1, 1, at::kFloat, false), ElementsAre("ptrun::winograd"));
-  EXPECT_THAT(kinds(4, 28, 1, 1, at::kFloat, false), Contains("aten::conv2d"));
-  EXPECT_THAT(kinds(64, 28, 2, 1, at::kFloat, false), Contains("aten::conv2d"));
-  EXPECT_THAT(kinds(64, 28, 1, 2, at::kFloat, false), Contains("aten::conv2d"));
-  EXPECT_THAT(kinds(64, 28, 1, 1, at::kBFloat16, false), Contains("aten::conv2d"));
-  EXPECT_THAT(kinds(64, 28, 1, 1, at::kFloat, true), ElementsAre("ptrun::winograd"));
-  EXPECT_THAT(kinds(64, 28, 2, 1, at::kFloat, true), ElementsAre("ptrun::convolution"));
-  EXPECT_THAT(kinds(8, 28, 1, 1, at::kFloat, true), ElementsAre("ptrun::convolution"));
+  EXPECT_THAT(kinds(64, 28, 1, 1, at::kFloat), ElementsAre("ptrun::winograd"));
+  EXPECT_THAT(kinds(4, 28, 1, 1, at::kFloat), Contains("aten::conv2d"));
+  const kernels::DeepProduct* deep = kernels::best_loops(kernels::Element::float32)->deep;
+  const bool pays = deep != nullptr && deep->fits(64, 576) && deep->pays(std::size_t{2} * 28 * 28, 64, 576);
+  EXPECT_THAT(kinds(64, 28, 2, 1, at::kFloat), Contains(pays ? "ptrun::convolution" : "aten::conv2d"));
+  EXPECT_THAT(kinds(64, 28, 1, 2, at::kFloat), Contains("aten::conv2d"));
+  EXPECT_THAT(kinds(64, 28, 1, 1, at::kBFloat16), Contains("aten::conv2d"));
+  EXPECT_THAT(kinds(64, 28, 1, 1, at::kFloat, Products::integers), ElementsAre("ptrun::winograd"));
+  EXPECT_THAT(kinds(64, 28, 2, 1, at::kFloat, Products::integers), ElementsAre("ptrun::convolution"));
+  EXPECT_THAT(kinds(8, 28, 1, 1, at::kFloat, Products::integers), ElementsAre("ptrun::convolution"));
 }
 
 TEST(OwnOperators, FiltersThatTakeLongerToReadThanTheySaveStayAsTheyAre) {
@@ -116,7 +118,8 @@ graph(%x : Tensor, %w0 : Tensor, %w1 : Tensor, %w2 : Tensor, %w3 : Tensor, %w4 :
   return (%y))";
 
 // The sizes of the packed weights of a linear layer of `width` to `width` over `tokens`.
-std::vector<std::int64_t> packed_sizes(std::int64_t tokens, std::int64_t width, c10::ScalarType type, bool integers) {
+std::vector<std::int64_t> packed_sizes(std::int64_t tokens, std::int64_t width, c10::ScalarType type,
+                                       Products products = Products::usual) {
   register_fused_operators();
   const auto graph = std::make_shared<torch::jit::Graph>();
   torch::jit::parseIR(R"(
@@ -129,7 +132,7 @@ graph(%x : Tensor, %w : Tensor, %b : Tensor):
   for (torch::jit::Value* value : {graph->inputs()[0], graph->outputs()[0]}) {
     shapes[value] = {{1, tokens, width}, at::kFloat, true};
   }
-  use_own_operators(graph, shapes, type, integers);
+  use_own_operators(graph, shapes, type, products);
   for (torch::jit::Node* node : graph->nodes()) {
     if (node->kind().toQualString() != std::string("ptrun::pointwise")) continue;
     return torch::jit::toIValue(node->input(2))->toTensor().sizes().vec();
@@ -137,19 +140,27 @@ graph(%x : Tensor, %w : Tensor, %b : Tensor):
   return {};
 }
 
-TEST(OwnOperators, DeepProductsOfManyRowsTakeSevenMultiplicationsForEight) {
+// Of 768 columns and a depth of 768, as many parts as the loops say.
+::testing::Matcher<std::vector<std::int64_t>> parts_of(const kernels::DeepProduct& deep) {
+  return ::testing::ElementsAre(static_cast<std::int64_t>(deep.parts),
+                                static_cast<std::int64_t>(deep.part_size(768, 768)));
+}
+
+TEST(OwnOperators, DeepProductsOfManyRowsHaveWeightsOfTheirOwn) {
   using ::testing::ElementsAre;
-  const auto has = [](kernels::Element element) { return kernels::best_loops(element)->strassen != nullptr; };
-  if (has(kernels::Element::float32)) {
-    EXPECT_THAT(packed_sizes(197, 768, at::kFloat, false), ElementsAre(7, 768, 192));
+  const kernels::Loops& floats = *kernels::best_loops(kernels::Element::float32);
+  if (floats.deep != nullptr) EXPECT_THAT(packed_sizes(197, 768, at::kFloat), parts_of(*floats.deep));
+  if (floats.coarse != nullptr) {
+    EXPECT_THAT(packed_sizes(197, 768, at::kFloat, Products::coarse), parts_of(*floats.coarse));
   }
-  if (has(kernels::Element::int16)) {
-    EXPECT_THAT(packed_sizes(197, 768, at::kFloat, true), ElementsAre(7, 768, 192));
+  const kernels::DeepProduct* integers = kernels::best_loops(kernels::Element::int16)->deep;
+  if (integers != nullptr) {
+    EXPECT_THAT(packed_sizes(197, 768, at::kFloat, Products::integers), parts_of(*integers));
+    EXPECT_THAT(packed_sizes(197, 256, at::kFloat, Products::integers), ElementsAre(256, 256));
   }
-  EXPECT_THAT(packed_sizes(197, 192, at::kFloat, false), ElementsAre(192, 192));
-  EXPECT_THAT(packed_sizes(1, 768, at::kFloat, false), ElementsAre(768, 768));
-  EXPECT_THAT(packed_sizes(197, 256, at::kFloat, true), ElementsAre(256, 256));
-  EXPECT_THAT(packed_sizes(197, 768, at::kBFloat16, false), ElementsAre(768, 768));
+  EXPECT_THAT(packed_sizes(197, 24, at::kFloat), ElementsAre(24, 24));
+  EXPECT_THAT(packed_sizes(1, 768, at::kFloat), ElementsAre(768, 768));
+  EXPECT_THAT(packed_sizes(197, 768, at::kBFloat16), ElementsAre(768, 768));
 }
 
 TEST(OwnOperators, AResidualNetworkGivesTheNumbersOfPlain) {

@@ -240,9 +240,7 @@ INSTANTIATE_TEST_SUITE_P(Types, FusedOperators,
 TEST_P(FusedOperators, DeepLinearLayersGiveTheSameNumbers) {
   register_fused_operators();
   if (type_ != at::kFloat) return;
-  const auto has = [](kernels::Element element) {
-    return kernels::has_strassen(*kernels::best_loops(element), 128, 260);
-  };
+  const kernels::Loops& floats = *kernels::best_loops(kernels::Element::float32);
   const at::Tensor x = numbers({5, 11, 260}, 0.1);
   const at::Tensor w = numbers({128, 260}, 0.2);
   const at::Tensor b = numbers({128}, 0.3);
@@ -252,19 +250,21 @@ TEST_P(FusedOperators, DeepLinearLayersGiveTheSameNumbers) {
     return call("ptrun::pointwise", {in, c10::IValue(), packed, scales, padded_bias(b), o, 128, false,
                                      id(kernels::Activation::gelu), 0.0, 0.0, false});
   };
-  if (has(kernels::Element::float32)) {
-    const at::Tensor packed = call("ptrun::pack_pointwise", {w, type_, true});
-    EXPECT_EQ(packed.sizes(), at::IntArrayRef({7, 128, 65}));
+  for (const kernels::DeepProduct* deep : {floats.deep, floats.coarse}) {
+    if (deep == nullptr) continue;
+    const auto parts = static_cast<std::int64_t>(deep->parts);
+    const at::Tensor packed = call("ptrun::pack_pointwise", {w, type_, parts});
+    EXPECT_EQ(packed.size(0), parts);
     expect_near(expected, run(x, packed, c10::IValue(), other), type_);
     // Fewer rows than two threads want: they share the columns.
     expect_near(expected.narrow(1, 0, 1), run(x.narrow(1, 0, 1), packed, c10::IValue(), other.narrow(1, 0, 1)), type_);
   }
-  if (has(kernels::Element::int16)) {
+  if (kernels::best_loops(kernels::Element::int16)->deep != nullptr) {
     const auto usual = call_all("ptrun::pack_integers", {w, false});
     const auto deep = call_all("ptrun::pack_integers", {w, true});
     EXPECT_TRUE(run(x, usual[0].toTensor(), usual[1], other).equal(run(x, deep[0].toTensor(), deep[1], other)));
   }
-  EXPECT_THROW(call("ptrun::pack_pointwise", {numbers({128, 6}, 0), type_, true}), c10::Error);
+  EXPECT_THROW(call("ptrun::pack_pointwise", {numbers({128, 6}, 0), type_, 5}), c10::Error);
 }
 
 TEST_P(FusedOperators, PointwiseOfIntegersIsCloseToFloat32) {

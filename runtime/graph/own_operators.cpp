@@ -377,6 +377,8 @@ class Rewriter {
     if (type_ != at::kFloat && query[3] % 2 != 0) return;
     const double factor =
         known_scale->isNone() ? 1.0 / std::sqrt(static_cast<double>(query[3])) : known_scale->toScalar().toDouble();
+    // The loops take the largest score for the largest share.
+    if (!(factor > 0)) return;
     const torch::jit::WithInsertPoint guard(node);
     replace(node, {}, kAttention, {node->input(0), node->input(1), node->input(2), put(factor)});
   }

@@ -32,6 +32,7 @@ Loops bfloat16_loops() {
 
 Loops float32_loops() {
   Loops loops = *kAvx512Bf16.float32;
+  loops.attention = amx_attention_in_parts<kAvx512Bf16>;
   loops.deep = &kSplit<Avx512, 3>;
   loops.coarse = &kSplit<Avx512, 2>;
   return loops;
@@ -62,8 +63,8 @@ bool has_amx() {
 
 extern const Set kAmx;
 namespace {
-const Loops kBfloat16 = bfloat16_loops();
 const Loops kFloat32 = float32_loops();
+const Loops kBfloat16 = bfloat16_loops();
 }  // namespace
 const Set kAmx = {"amx", has_amx, &kFloat32, &kBfloat16, kAvx512Bf16.int16};
 

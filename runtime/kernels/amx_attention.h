@@ -1,5 +1,5 @@
-// Attention of one head in bfloat16 by AMX. Include only inside the kernels room, where the target is set. What tiles
-// read and write stands tile by tile, so that no stride makes their rows share a set of the cache.
+// Attention of one head by AMX. Include only inside the kernels room, where the target is set. What tiles read and
+// write stands tile by tile, so that no stride makes their rows share a set of the cache.
 #pragma once
 
 #include <immintrin.h>
@@ -10,132 +10,11 @@
 #include <limits>
 
 #include "kernels/amx_tiles.h"
+#include "kernels/attention_parts.h"
 #include "kernels/kernels.h"
 
 namespace ptrun::kernels {
 namespace {
-
-constexpr std::size_t kTileFloats = kTileBytes / sizeof(float);
-
-constexpr std::uint32_t first_bits(std::size_t count) {
-  return count >= 32 ? 0xffffffffU : (std::uint32_t{1} << count) - 1;
-}
-
-// Row i of the result is column i of `words`.
-inline void transpose(__m512i (&words)[kTileSide]) {
-  __m512i a[kTileSide];
-#pragma GCC unroll 8
-  for (int i = 0; i < 16; i += 2) {
-    a[i] = _mm512_unpacklo_epi32(words[i], words[i + 1]);
-    a[i + 1] = _mm512_unpackhi_epi32(words[i], words[i + 1]);
-  }
-  // Column 4 x lane + j of rows i to i + 3 stands in lane `lane` of words[i + j].
-#pragma GCC unroll 4
-  for (int i = 0; i < 16; i += 4) {
-    words[i] = _mm512_unpacklo_epi64(a[i], a[i + 2]);
-    words[i + 1] = _mm512_unpackhi_epi64(a[i], a[i + 2]);
-    words[i + 2] = _mm512_unpacklo_epi64(a[i + 1], a[i + 3]);
-    words[i + 3] = _mm512_unpackhi_epi64(a[i + 1], a[i + 3]);
-  }
-#pragma GCC unroll 4
-  for (int i = 0; i < 4; ++i) {
-    const __m512i even0 = _mm512_shuffle_i32x4(words[i], words[i + 4], 0x88);
-    const __m512i odd0 = _mm512_shuffle_i32x4(words[i], words[i + 4], 0xdd);
-    const __m512i even1 = _mm512_shuffle_i32x4(words[i + 8], words[i + 12], 0x88);
-    const __m512i odd1 = _mm512_shuffle_i32x4(words[i + 8], words[i + 12], 0xdd);
-    a[i] = _mm512_shuffle_i32x4(even0, even1, 0x88);
-    a[i + 4] = _mm512_shuffle_i32x4(odd0, odd1, 0x88);
-    a[i + 8] = _mm512_shuffle_i32x4(even0, even1, 0xdd);
-    a[i + 12] = _mm512_shuffle_i32x4(odd0, odd1, 0xdd);
-  }
-#pragma GCC unroll 16
-  for (int i = 0; i < 16; ++i) words[i] = a[i];
-}
-
-struct Greater {
-  static __m512 of(__m512 a, __m512 b) { return _mm512_max_ps(a, b); }
-};
-struct Sum {
-  static __m512 of(__m512 a, __m512 b) { return _mm512_add_ps(a, b); }
-};
-
-// Element i of the result is vector i of [16, 16] reduced to one number.
-template <typename Reduce>
-inline __m512 reduced_rows(const float* vectors) {
-  __m512 v[kTileSide];
-#pragma GCC unroll 8
-  for (int i = 0; i < 8; ++i) {
-    const __m512 a = _mm512_loadu_ps(vectors + i * 16);
-    const __m512 b = _mm512_loadu_ps(vectors + (i + 8) * 16);
-    v[i] = Reduce::of(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xee));
-  }
-#pragma GCC unroll 4
-  for (int i = 0; i < 4; ++i) {
-    v[i] = Reduce::of(_mm512_shuffle_f32x4(v[i], v[i + 4], 0x88), _mm512_shuffle_f32x4(v[i], v[i + 4], 0xdd));
-  }
-#pragma GCC unroll 2
-  for (int i = 0; i < 2; ++i) v[i] = Reduce::of(_mm512_unpacklo_ps(v[i], v[i + 2]), _mm512_unpackhi_ps(v[i], v[i + 2]));
-  const __m512 all = Reduce::of(_mm512_unpacklo_ps(v[0], v[1]), _mm512_unpackhi_ps(v[0], v[1]));
-  return _mm512_shuffle_f32x4(all, all, 0xd8);
-}
-
-// 2^x to 1e-4, for x <= 0: infinite ones give 0. Where the mask has no bit: 0.
-inline __m512 power_of_two(__m512 x, __mmask16 mask) {
-  const __m512 r = _mm512_reduce_ps(x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
-  __m512 p = _mm512_fmadd_ps(_mm512_set1_ps(0.0780245227F), r, _mm512_set1_ps(0.226067155F));
-  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(0.695833541F));
-  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(0.999925219F));
-  return _mm512_maskz_scalef_ps(mask, p, x);
-}
-
-// Rows of [count, width] to [steps][row tiles][16, 32], zeros where there is nothing.
-inline void copy_rows(const std::uint16_t* from, std::size_t stride, std::size_t count, std::size_t width, char* to) {
-  for (std::size_t k = 0; k < width; k += kTileDepth) {
-    const __mmask32 mask = first_bits(width - k);
-    for (std::size_t i = 0; i < count; ++i, to += kTileRow) {
-      _mm512_storeu_si512(to, _mm512_maskz_loadu_epi16(mask, from + i * stride + k));
-    }
-    for (std::size_t i = count; i < kPairRows; ++i, to += kTileRow) _mm512_storeu_si512(to, _mm512_setzero_si512());
-  }
-}
-
-// Keys [count, width] to [key tiles][depth steps][16 pairs of the depth, 16 keys].
-inline void pack_keys(const std::uint16_t* from, std::size_t stride, std::size_t count, std::size_t width, char* to) {
-  for (std::size_t first = 0; first < count; first += kTileSide) {
-    const std::size_t rows = std::min(kTileSide, count - first);
-    for (std::size_t k = 0; k < width; k += kTileDepth, to += kTileBytes) {
-      const __mmask32 mask = first_bits(width - k);
-      const std::uint16_t* at = from + first * stride + k;
-      __m512i words[kTileSide];
-      if (rows == kTileSide) {
-#pragma GCC unroll 16
-        for (std::size_t i = 0; i < kTileSide; ++i) words[i] = _mm512_maskz_loadu_epi16(mask, at + i * stride);
-      } else {
-        for (std::size_t i = 0; i < kTileSide; ++i) {
-          words[i] = i < rows ? _mm512_maskz_loadu_epi16(mask, at + i * stride) : _mm512_setzero_si512();
-        }
-      }
-      transpose(words);
-#pragma GCC unroll 16
-      for (std::size_t i = 0; i < kTileSide; ++i) _mm512_storeu_si512(to + i * kTileRow, words[i]);
-    }
-  }
-}
-
-// Values [count, width] to [width tiles][key steps][16 pairs of keys, 16 columns].
-inline void pack_values(const std::uint16_t* from, std::size_t stride, std::size_t count, std::size_t width,
-                        std::size_t key_steps, char* to) {
-  for (std::size_t column = 0; column < width; column += kTileSide) {
-    const auto mask = static_cast<__mmask16>(first_bits(width - column));
-    const auto load = [&](std::size_t key) {
-      const __mmask16 there = key < count ? mask : __mmask16{0};
-      return _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(there, from + std::min(key, count - 1) * stride + column));
-    };
-    for (std::size_t key = 0; key < key_steps * kTileDepth; key += 2, to += kTileRow) {
-      _mm512_storeu_si512(to, _mm512_or_si512(load(key), _mm512_slli_epi32(load(key + 1), 16)));
-    }
-  }
-}
 
 // What the softmax knows of a block of rows.
 struct alignas(64) RowState {
@@ -151,20 +30,25 @@ struct alignas(64) RowState {
   }
 };
 
+// `F` is how numbers are given to tiles.
+template <typename F>
 class AmxAttention {
+  using E = typename F::Element;
+
  public:
   explicit AmxAttention(const Attention& a)
       : a_(a),
-        room_(a),
+        room_(a, F::kParts),
         base_(reinterpret_cast<char*>((reinterpret_cast<std::uintptr_t>(a.scratch) + 63) / 64 * 64)),
         key_tiles_((a.key_count + kTileSide - 1) / kTileSide),
-        factor_(_mm512_set1_ps(a.scale * 1.44269504F)) {
-    pack_keys(static_cast<const std::uint16_t*>(a.keys), a.key_stride, a.key_count, a.width, tile(room_.keys));
-    pack_values(static_cast<const std::uint16_t*>(a.values), a.value_stride, a.key_count, a.width, room_.key_steps,
-                tile(room_.values));
+        factor_(_mm512_set1_ps(a.scale * F::kExponent)) {
+    pack_keys(format_, static_cast<const E*>(a.keys), a.key_stride, a.key_count, a.width, tile(room_.keys));
+    pack_values(format_, static_cast<const E*>(a.values), a.value_stride, a.key_count, a.width, tile(room_.values));
   }
 
-  void run() {
+  // False: there are numbers that are not usable, and nothing of the result is right.
+  bool run() {
+    if (!format_.usable()) return false;
     tiles_.shape(kTileSide, kAmxPanel);
     const std::size_t blocks = (a_.query_count + kPairRows - 1) / kPairRows;
     // Scores of a block are multiplied while those of the one before become shares: they share their memory.
@@ -185,6 +69,7 @@ class AmxAttention {
       }
       if (!ends) find_offsets();
     }
+    return format_.usable();
   }
 
  private:
@@ -198,43 +83,55 @@ class AmxAttention {
   }
 
   void take_queries(std::size_t block) {
-    const auto* from = static_cast<const std::uint16_t*>(a_.queries) + block * kPairRows * a_.query_stride;
-    copy_rows(from, a_.query_stride, rows_of(block), a_.width, tile(room_.queries));
+    const auto* from = static_cast<const E*>(a_.queries) + block * kPairRows * a_.query_stride;
+    copy_rows(format_, from, a_.query_stride, rows_of(block), a_.width, tile(room_.queries));
   }
 
   // Both tiles of a step by one or two tiles of rows.
   void multiply(std::size_t step, bool two_rows) {
     for_shape(two_rows, step * 2 + 1 < key_tiles_, [&](auto rows, auto columns) {
       const char* left = tile(room_.queries);
-      const char* right = tile(room_.keys + step * 2 * room_.depth_steps);
+      const char* right = tile(room_.keys + step * 2 * room_.depth_steps * F::kParts);
       multiply_tiles<decltype(rows)::value, decltype(columns)::value>(left, right, room_.depth_steps);
     });
   }
 
-  // `left` [steps][2 tiles], `right` [2][steps].
+  // `left` [steps][parts][2 tiles], `right` [2][steps][parts]. Products of parts that add up to less than 2^-24 of the
+  // result are left out, the small ones come first.
   template <bool kTwoRows, bool kTwoColumns>
   static void multiply_tiles(const char* left, const char* right, std::size_t steps) {
-    const char* second = right + steps * kTileBytes;
+    const std::size_t second = steps * F::kParts * kTileBytes;
     _tile_zero(0);
     if (kTwoColumns) _tile_zero(1);
     if (kTwoRows) _tile_zero(2);
     if (kTwoRows && kTwoColumns) _tile_zero(3);
-    for (std::size_t i = 0; i < steps; ++i) {
-      _tile_loadd(6, right, kTileRow);
-      _tile_loadd(4, left, kTileRow);
+    const auto load_left = [&](std::size_t part) {
+      _tile_loadd(4, left + part * 2 * kTileBytes, kTileRow);
+      if (kTwoRows) _tile_loadd(5, left + (part * 2 + 1) * kTileBytes, kTileRow);
+    };
+    const auto load_right = [&](std::size_t part) {
+      _tile_loadd(6, right + part * kTileBytes, kTileRow);
+      if (kTwoColumns) _tile_loadd(7, right + second + part * kTileBytes, kTileRow);
+    };
+    const auto add = [] {
       _tile_dpbf16ps(0, 4, 6);
-      if (kTwoRows) {
-        _tile_loadd(5, left + kTileBytes, kTileRow);
-        _tile_dpbf16ps(2, 5, 6);
+      if (kTwoRows) _tile_dpbf16ps(2, 5, 6);
+      if (kTwoColumns) _tile_dpbf16ps(1, 4, 7);
+      if (kTwoRows && kTwoColumns) _tile_dpbf16ps(3, 5, 7);
+    };
+    for (std::size_t i = 0; i < steps; ++i) {
+      if constexpr (F::kParts == 1) {
+        load_right(0), load_left(0), add();
+      } else {
+        load_right(0), load_left(2), add();
+        load_left(1), add();
+        load_right(1), add();
+        load_left(0), add();
+        load_right(2), add();
+        load_right(0), add();
       }
-      if (kTwoColumns) {
-        _tile_loadd(7, second, kTileRow);
-        _tile_dpbf16ps(1, 4, 7);
-        if (kTwoRows) _tile_dpbf16ps(3, 5, 7);
-      }
-      left += 2 * kTileBytes;
-      right += kTileBytes;
-      second += kTileBytes;
+      left += F::kParts * 2 * kTileBytes;
+      right += F::kParts * kTileBytes;
     }
   }
 
@@ -276,17 +173,20 @@ class AmxAttention {
   // Shares before they are divided by their total.
   void make_shares(std::size_t step) {
     const float* scores = score(step);
-    char* shares = tile(room_.shares + step * 2);
+    char* shares = tile(room_.shares + step * 2 * F::kParts);
     const __mmask16 first = mask_of(step, 0), second = mask_of(step, 1);
     for (std::size_t i = 0; i < kPairRows; ++i) {
       const __m512 offset = _mm512_set1_ps(state_.offsets[i]);
       const __m512 a = _mm512_load_ps(scores + i * kTileSide);
       const __m512 b = _mm512_load_ps(scores + 2 * kTileFloats + i * kTileSide);
-      const __m512 low = power_of_two(_mm512_fmadd_ps(a, factor_, offset), first);
-      const __m512 high = power_of_two(_mm512_fmadd_ps(b, factor_, offset), second);
+      const __m512 low = F::exponential(_mm512_fmadd_ps(a, factor_, offset), first);
+      const __m512 high = F::exponential(_mm512_fmadd_ps(b, factor_, offset), second);
       float* total = state_.totals + i * kTileSide;
       _mm512_store_ps(total, _mm512_add_ps(_mm512_load_ps(total), _mm512_add_ps(low, high)));
-      _mm512_store_si512(shares + i * kTileRow, (__m512i)_mm512_cvtne2ps_pbh(high, low));
+      const auto row = F::narrow(low, high);
+      for (std::size_t j = 0; j < F::kParts; ++j) {
+        _mm512_store_si512(shares + j * 2 * kTileBytes + i * kTileRow, row.part[j]);
+      }
     }
   }
 
@@ -297,11 +197,11 @@ class AmxAttention {
       const __m512 total = _mm512_load_ps(state_.reciprocals + i);
       _mm512_store_ps(state_.reciprocals + i, _mm512_div_ps(_mm512_set1_ps(1.0F), total));
     }
-    auto* out = static_cast<std::uint16_t*>(a_.out) + block * kPairRows * a_.out_stride;
+    auto* out = static_cast<E*>(a_.out) + block * kPairRows * a_.out_stride;
     auto* sums = reinterpret_cast<float*>(tile(room_.sums));
     for (std::size_t column = 0; column < a_.width; column += kAmxPanel) {
       const bool two_columns = a_.width - column > kTileSide;
-      const char* values = tile(room_.values + column / kTileSide * room_.key_steps);
+      const char* values = tile(room_.values + column / kTileSide * room_.key_steps * F::kParts);
       for_shape(two_rows, two_columns, [&](auto r, auto c) {
         multiply_tiles<decltype(r)::value, decltype(c)::value>(tile(room_.shares), values, room_.key_steps);
       });
@@ -311,13 +211,14 @@ class AmxAttention {
         const __m512 share = _mm512_set1_ps(state_.reciprocals[i]);
         const __m512 low = _mm512_mul_ps(_mm512_load_ps(sums + i * kTileSide), share);
         const __m512 high = _mm512_mul_ps(_mm512_load_ps(sums + 2 * kTileFloats + i * kTileSide), share);
-        _mm512_mask_storeu_epi16(out + i * a_.out_stride + column, mask, (__m512i)_mm512_cvtne2ps_pbh(high, low));
+        F::store(out + i * a_.out_stride + column, low, high, mask);
       }
     }
   }
 
   const Attention& a_;
   const AttentionTiles room_;
+  F format_;
   char* base_;
   std::size_t key_tiles_;
   __m512 factor_;
@@ -326,7 +227,13 @@ class AmxAttention {
   alignas(64) float next_most_[kPairRows * kTileSide];
 };
 
-void amx_attention(const Attention& a) { AmxAttention(a).run(); }
+void amx_attention(const Attention& a) { AmxAttention<OnePart>(a).run(); }
+
+// `kFallback` is for numbers that are not usable in parts.
+template <const Set& kFallback>
+void amx_attention_in_parts(const Attention& a) {
+  if (!AmxAttention<ThreeParts>(a).run()) kFallback.float32->attention(a);
+}
 
 }  // namespace
 }  // namespace ptrun::kernels

@@ -53,18 +53,19 @@ AttentionRoom::AttentionRoom(const Attention& a, std::size_t element_size)
       size(zeros + zero_count) {
   // Tiles begin with a line of the cache.
   constexpr std::size_t kTile = 256, kLine = 16;
-  if (element_size == 2) size = std::max(size, AttentionTiles(a).size * kTile + kLine);
+  const std::size_t parts = element_size == 2 ? 1 : 3;
+  size = std::max(size, AttentionTiles(a, parts).size * kTile + kLine);
 }
 
-AttentionTiles::AttentionTiles(const Attention& a)
+AttentionTiles::AttentionTiles(const Attention& a, std::size_t parts)
     : key_steps((a.key_count + 31) / 32),
       depth_steps((a.width + 31) / 32),
       scores(0),
       shares(scores + 4 * key_steps),
-      queries(shares + 2 * key_steps),
-      keys(queries + 2 * depth_steps),
-      values(keys + 2 * key_steps * depth_steps),
-      sums(values + 2 * key_steps * depth_steps),
+      queries(shares + 2 * key_steps * parts),
+      keys(queries + 2 * depth_steps * parts),
+      values(keys + 2 * key_steps * depth_steps * parts),
+      sums(values + 2 * key_steps * depth_steps * parts),
       size(sums + 4) {}
 
 const std::vector<Set>& sets() {

@@ -115,9 +115,9 @@ struct AttentionRoom {
   std::size_t scores, shares, keys, values, zeros, zero_count, size;
 };
 
-// The same in tiles of 16 x 16 floats, for processors that multiply tiles.
+// The same in tiles of 16 x 16 floats, for processors that multiply tiles of bfloat16: each number in so many parts.
 struct AttentionTiles {
-  explicit AttentionTiles(const Attention& a);
+  AttentionTiles(const Attention& a, std::size_t parts);
   std::size_t key_steps, depth_steps;  // keys and columns of a head in thirty-twos
   std::size_t scores, shares, queries, keys, values, sums, size;
 };

@@ -26,6 +26,7 @@ using torch::jit::toIValue;
 using torch::jit::Value;
 
 const c10::Symbol kConvolution = c10::Symbol::fromQualString("ptrun::convolution");
+const c10::Symbol kDense = c10::Symbol::fromQualString("ptrun::dense");
 const c10::Symbol kWinograd = c10::Symbol::fromQualString("ptrun::winograd");
 const c10::Symbol kAttention = c10::Symbol::fromQualString("ptrun::attention");
 const c10::Symbol kGlobalMean = c10::Symbol::fromQualString("ptrun::global_mean");
@@ -76,6 +77,10 @@ at::Tensor whole_bias(const std::optional<at::Tensor>& bias, std::int64_t column
 
 // oneDNN is better at those with fewer: the first layer of a network.
 constexpr std::int64_t kFewChannels = 8;
+
+// Channels are taken in thirty-twos there.
+constexpr std::int64_t kFewDenseChannels = 16;
+constexpr std::int64_t kFewColumns = 16;
 
 // Weights beyond have no parts of bfloat16.
 constexpr float kLargestDeepWeight = 3e38F;
@@ -202,13 +207,17 @@ class Rewriter {
     } else if (found->groups == sizes[0] && sizes[1] == 1 && sizes[2] == sizes[3] &&
                shape(node->input(0))->sizes[1] == sizes[0]) {
       depthwise(node, *found);
+    } else if (found->groups == 1 && coarse() && direct(node, *found)) {
+      return;
     } else if (type_ == at::kFloat && found->groups == 1 && sizes[2] == 3 && sizes[3] == 3 && found->stride == 1 &&
                (found->padding == 0 || found->padding == 1) && winograd(node, *found)) {
       return;  // faster than integers, too
+    } else if (found->groups == 1 && direct(node, *found)) {
+      return;
     } else if (found->groups == 1 && sizes[1] >= kFewChannels && found->stride >= 1 && found->padding >= 0 &&
                (integers_ || deep(pixels(node->output()), flat(*found)) != nullptr)) {
       dense(node, *found);
-    } else if (type_ == at::kFloat && found->groups == 1 && sizes[2] == 1 && sizes[3] == 1 && found->padding == 0) {
+    } else if ((type_ == at::kFloat || loops_.dense != nullptr) && found->groups == 1 && sizes[2] == 1 && sizes[3] == 1 && found->padding == 0) {
       dense(node, *found);
     }
   }
@@ -296,6 +305,28 @@ class Rewriter {
                                         put_list(tail.epilogue)};
     replace(node, tail, kConvolution, inputs);
   }
+
+  // False where the processor has no loops for it, or they do not pay.
+  bool direct(Node* node, const Convolution& layer) {
+    const kernels::DenseLoops* loops = coarse() ? loops_.coarse_dense : loops_.dense;
+    const at::IntArrayRef sizes = layer.weight.sizes();
+    if (loops == nullptr || layer.weight.scalar_type() != at::kFloat || layer.stride != 1 || layer.padding < 0 ||
+        layer.padding >= std::min(sizes[2], sizes[3]) || sizes[0] < kFewColumns || sizes[1] < kFewDenseChannels ||
+        !(layer.weight.abs().max().item<float>() < kLargestDeepWeight)) {
+      return false;
+    }
+    std::vector<c10::IValue> packed = {layer.weight, type_, static_cast<std::int64_t>(loops->parts)};
+    c10::Dispatcher::singleton().findSchemaOrThrow("ptrun::pack_dense", "").callBoxed(&packed);
+    const Tail tail = tail_of(*node, true);
+    const torch::jit::WithInsertPoint guard(tail.nodes.empty() ? node : tail.nodes.back());
+    replace(node, tail, kDense,
+            {node->input(0), put(packed.front()), put(whole_bias(layer.bias, sizes[0])),
+             tail.other == nullptr ? put(c10::IValue()) : tail.other, put(sizes[0]),
+             put(std::vector<std::int64_t>{sizes[2], sizes[3]}), put(layer.padding), put_list(tail.epilogue)});
+    return true;
+  }
+
+  bool coarse() const { return deep_ != nullptr && deep_ == loops_.coarse; }
 
   // False where it does not pay.
   bool winograd(Node* node, const Convolution& layer) {
@@ -432,7 +463,7 @@ int count_winograd(const Graph& graph) {
 bool is_own_operator(const Node& node) {
   return node.kind() == kPointwise || node.kind() == kDepthwise || node.kind() == kAttention ||
          node.kind() == kGlobalMean || node.kind() == kStrips || node.kind() == kConvolution ||
-         node.kind() == kWinograd;
+         node.kind() == kWinograd || node.kind() == kDense;
 }
 
 }  // namespace ptrun::jit

@@ -13,6 +13,7 @@
 #include <immintrin.h>
 
 #include "kernels/amx_attention.h"
+#include "kernels/amx_convolution.h"
 #include "kernels/amx_product.h"
 #include "kernels/amx_split.h"
 #include "kernels/avx512_vector.h"
@@ -27,6 +28,7 @@ Loops bfloat16_loops() {
   Loops loops = *kAvx512Bf16.bfloat16;
   loops.product = amx_product<Coarse512, std::uint16_t>;
   loops.attention = amx_attention;
+  loops.dense = &kDense<std::uint16_t, 1>;
   return loops;
 }
 
@@ -35,6 +37,8 @@ Loops float32_loops() {
   loops.attention = amx_attention_in_parts<kAvx512Bf16>;
   loops.deep = &kSplit<Avx512, 3>;
   loops.coarse = &kSplit<Avx512, 2>;
+  loops.dense = &kDense<float, 3>;
+  loops.coarse_dense = &kDense<float, 2>;
   return loops;
 }
 

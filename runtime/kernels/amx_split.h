@@ -84,13 +84,21 @@ bool split(const float* rows, std::size_t row_stride, std::size_t count, std::si
   return any;
 }
 
+// Rows in tiles of parts, `part` bytes from part to part and `step` from step to step.
+struct PartTiles {
+  const char* rows[2];
+  std::size_t part, step;
+};
+
 template <std::size_t kParts, bool kTwoRows, bool kTwoColumns, typename Chore>
-inline void multiply_parts(const char* rows0, const char* rows1, const char* weights, std::size_t weight_stride,
-                           std::size_t steps, const Chore& chore) {
+inline void multiply_parts(const PartTiles& tiles, const char* weights, std::size_t weight_stride, std::size_t steps,
+                           const Chore& chore) {
+  const char* rows0 = tiles.rows[0];
+  const char* rows1 = tiles.rows[1];
   const std::size_t weight_part = kTileSide * weight_stride;
   const auto row = [&](std::size_t part) {
-    _tile_loadd(4, rows0 + part * kTileBytes, kTileRow);
-    if (kTwoRows) _tile_loadd(5, rows1 + part * kTileBytes, kTileRow);
+    _tile_loadd(4, rows0 + part * tiles.part, kTileRow);
+    if (kTwoRows) _tile_loadd(5, rows1 + part * tiles.part, kTileRow);
   };
   const auto weight = [&](std::size_t part) {
     _tile_loadd(6, weights + part * weight_part, weight_stride);
@@ -108,7 +116,7 @@ inline void multiply_parts(const char* rows0, const char* rows1, const char* wei
     row(0);
     weight(kParts - 1);
     multiply();
-    if (kParts == 3) {
+    if constexpr (kParts == 3) {
       weight(1);
       multiply();
       row(1);
@@ -119,15 +127,15 @@ inline void multiply_parts(const char* rows0, const char* rows1, const char* wei
       multiply();
       row(0);
       multiply();
-    } else {
+    } else if constexpr (kParts == 2) {
       weight(0);
       multiply();
       row(1);
       multiply();
     }
     chore();
-    rows0 += kParts * kTileBytes;
-    rows1 += kParts * kTileBytes;
+    rows0 += tiles.step;
+    rows1 += tiles.step;
     weights += kParts * weight_part;
   }
 }
@@ -188,8 +196,9 @@ void split_product(const Product& p) {
           constexpr bool kColumns = decltype(two_columns)::value;
           begin_sums<kRows, kColumns>(p.bias + column);
           const char* first = tiles_of_rows + row / kTileSide * steps * kParts * kTileBytes;
-          multiply_parts<kParts, kRows, kColumns>(first, first + steps * kParts * kTileBytes,
-                                                  reinterpret_cast<const char*>(panel), width * 4, steps, chore);
+          multiply_parts<kParts, kRows, kColumns>(
+              {{first, first + steps * kParts * kTileBytes}, kTileBytes, kParts * kTileBytes},
+              reinterpret_cast<const char*>(panel), width * 4, steps, chore);
           while (pending.rows != 0) chore();
           end_sums<kRows, kColumns>(sums);
         });

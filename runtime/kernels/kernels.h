@@ -67,6 +67,19 @@ struct Depthwise {
   Epilogue epilogue;
 };
 
+// A convolution of any filter, stride 1 and padding less than the filter's sides.
+struct DenseConvolution {
+  const void* in = nullptr;  // [images, height, width, channels]
+  std::size_t height = 0, width = 0, channels = 0;
+  std::size_t kernel_height = 3, kernel_width = 3, padding = 0;
+  const void* weights = nullptr;  // DenseLoops::pack
+  const float* bias = nullptr;    // `columns` rounded up to a multiple of 8
+  const void* other = nullptr;    // as `out`, added; may be null
+  void* out = nullptr;  // [images, out_height, out_width, columns], overlaps none of the inputs; may be `other`
+  std::size_t out_height = 0, out_width = 0, columns = 0;
+  Epilogue epilogue;
+};
+
 // A convolution of 3x3 filters and stride 1 by Winograd's minimal filtering F(edge x edge, 3x3) (Lavin and Gray 2015),
 // float32: of each tile of edge x edge results the (edge + 2)^2 pixels under it are transformed, each of the
 // (edge + 2)^2 positions is a product of matrices [tiles, channels] x [channels, columns], and their results are
@@ -141,6 +154,19 @@ struct DeepProduct {
   void (*product)(const Product& product);
 };
 
+// Dense convolutions on the pixels themselves.
+struct DenseLoops {
+  std::size_t parts;  // of the weights, bfloat16
+  std::size_t lanes;  // the channels of a tap are zeros up to a multiple of it
+  std::size_t (*part_size)(std::size_t columns, std::size_t depth);  // elements
+  std::size_t (*scratch)(const DenseConvolution& convolution);       // floats
+  // Weights [columns, taps x channels] of float32.
+  void (*pack)(const void* weights, std::size_t columns, std::size_t depth, void* packed);
+  // Rows of results [first, last) of all images, which stand one behind the other. A number that is not finite makes
+  // the results NaN whose filter sees it.
+  void (*run)(const DenseConvolution& convolution, std::size_t first, std::size_t last, float* scratch);
+};
+
 struct Loops {
   Element element;    // of rows, weights, other, in, out; int16 has a product alone
   std::size_t panel;  // columns of weights that stand together; at most kLargestPanel
@@ -168,6 +194,9 @@ struct Loops {
   // Of float32 only, for results that need 16 binary digits (2e-6 of the terms' sum is the largest error measured);
   // null: none.
   const DeepProduct* coarse = nullptr;
+  // Convolutions as exact as the element, and as exact as `coarse`; null: none.
+  const DenseLoops* dense = nullptr;
+  const DenseLoops* coarse_dense = nullptr;
 };
 constexpr float kLargestInteger = 4095;
 constexpr float kLargestWeight = 32767;

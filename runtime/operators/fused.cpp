@@ -357,6 +357,12 @@ void register_fused_operators() {
         "kernel, "
         "int stride, int padding, float[] epilogue) -> Tensor");
     library->impl("convolution", torch::dispatch(c10::DispatchKey::CPU, TORCH_FN(convolution)));
+    library->def("pack_dense(Tensor weight, ScalarType type, int parts) -> Tensor");
+    library->impl("pack_dense", torch::dispatch(c10::DispatchKey::CPU, TORCH_FN(pack_dense)));
+    library->def(
+        "dense(Tensor input, Tensor weight, Tensor bias, Tensor? other, int columns, int[] kernel, int padding, "
+        "float[] epilogue) -> Tensor");
+    library->impl("dense", torch::dispatch(c10::DispatchKey::CPU, TORCH_FN(dense)));
     library->def("pack_winograd(Tensor weight, int edge) -> Tensor");
     library->impl("pack_winograd", torch::dispatch(c10::DispatchKey::CPU, TORCH_FN(pack_winograd)));
     library->def(

@@ -29,6 +29,13 @@ namespace ptrun {
 //               int stride, int padding, float[] epilogue) -> Tensor
 //     A dense convolution of [N, C, H, W]; `weight` and `scales` of [columns, kernel height x kernel width x C], its
 //     depth rounded up to pairs with zeros but for float32.
+//   pack_dense(Tensor weight, ScalarType type, int parts) -> Tensor
+//     Filters [columns, C, kernel height, kernel width] float32 for dense of inputs of `type`, for the
+//     kernels::DenseLoops of the processor that has so many parts.
+//   dense(Tensor input, Tensor weight, Tensor bias, Tensor? other, int columns, int[] kernel, int padding,
+//         float[] epilogue) -> Tensor
+//     A convolution of stride 1 and padding less than the filter's sides. A number that is not finite makes the results
+//     NaN whose filter sees it.
 //   pack_winograd(Tensor weight, int edge) -> Tensor
 //     Filters [columns, C, 3, 3] float32 for winograd by tiles of edge x edge results, 4 or 2: [(edge + 2)^2, columns
 //     rounded up to a multiple of 8, C], 4 or 1.8 times as large.
@@ -42,7 +49,7 @@ namespace ptrun {
 //   global_mean(Tensor input) -> Tensor
 //     [N, C, H, W] to [N, C, 1, 1].
 // Where a summand is handed over and nobody else holds it, as the interpreter of graphs does with what is not read
-// afterwards, the results of pointwise and winograd stand in its memory.
+// afterwards, the results of pointwise, dense and winograd stand in its memory.
 // Inputs are float32 or bfloat16, images and results channels_last; others are brought into that order. Wrong shapes
 // throw c10::Error. Cheap after the first call; any thread.
 void register_fused_operators();

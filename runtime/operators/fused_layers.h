@@ -93,6 +93,12 @@ at::Tensor convolution(const at::Tensor& given, const at::Tensor& weight, const 
                        at::IntArrayRef kernel, std::int64_t stride, std::int64_t padding,
                        at::ArrayRef<double> epilogue);
 
+// ptrun::pack_dense and ptrun::dense, see fused.h.
+at::Tensor pack_dense(const at::Tensor& weight, c10::ScalarType type, std::int64_t parts);
+at::Tensor dense(const at::Tensor& given, const at::Tensor& weight, const at::Tensor& bias,
+                 const std::optional<at::Tensor>& given_other, std::int64_t columns, at::IntArrayRef kernel,
+                 std::int64_t padding, at::ArrayRef<double> epilogue);
+
 // ptrun::pack_winograd and ptrun::winograd, see fused.h.
 at::Tensor pack_winograd(const at::Tensor& weight, std::int64_t edge);
 at::Tensor winograd(const at::Tensor& given, const at::Tensor& weight, const at::Tensor& bias,

@@ -23,10 +23,10 @@ namespace {
 // From this many images on a batch is worth filling; fewer get their answers sooner one by one.
 constexpr std::size_t kManyImages = 32;
 // Processor time of an image at batch 1, 2, 4 and 8, one thread: compiled in fp32 MobileNetV3-L takes 3.8, 3.2, 3.2 and
-// 2.9 ms, ResNet-50 35.0, 33.2, 34.1 and 35.9; in bf16 2.1, 1.9, 1.7 and 1.6, 17.9, 17.3, 16.9 and 17.1. Small batches
-// waste least on the padded tail and hold least memory.
-constexpr int kThroughputBatch = 2;
-constexpr int kThroughputBatchFast = 4;
+// 2.9 ms, ResNet-50 35.0, 33.2, 34.1 and 35.9; in bf16 2.1, 1.9, 1.7 and 1.6, 17.9, 17.3, 16.9 and 17.1. Where AMX
+// multiplies float32 too, ViT-B/16 takes 210, 179 and 170 ms at 2, 4 and 8, in bf16 43, 42 and 48. Small batches waste
+// least on the padded tail and hold least memory.
+constexpr int kThroughputBatch = 4;
 constexpr int kLargestBatch = 4096;
 constexpr int kMostWorkers = 1024;
 constexpr double kLargestSlots = 8.0 * (1ULL << 30U);  // bytes of input tensors, all workers together
@@ -64,7 +64,7 @@ int choose_batch_size(const Model& model, const PredictOptions& options) {
   }
   if (options.batch_size > 0) return options.batch_size;
   if (options.expected_images < kManyImages) return 1;
-  return options.precision == Precision::fp32 ? kThroughputBatch : kThroughputBatchFast;
+  return kThroughputBatch;
 }
 
 // A fixed input size that preprocessing does not make would fail every image.

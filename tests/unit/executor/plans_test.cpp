@@ -435,6 +435,36 @@ TEST(Choose, WhatDisagreesThrowsOrIsSlowerIsDroppedWithALine) {
   EXPECT_STREQ(winner.kind->name, "fast");
 }
 
+// A plan whose first timed run was disturbed, and a reference whose first one was not.
+class DisturbedPlan : public FixedPlan {
+ public:
+  DisturbedPlan() : FixedPlan(at::linspace(-3, 3, 10), 200) {}
+  c10::IValue run(std::vector<c10::IValue> inputs) const override {
+    if (++runs_ == 2) worked += 1000;
+    return FixedPlan::run(std::move(inputs));
+  }
+
+ private:
+  mutable int runs_ = 0;
+};
+
+TEST(Choose, OneDisturbedRunDoesNotDropAPlan) {
+  const Model model = parsed(odd_models().front().text, odd_models().front().weights);
+  const FixedPlan reference(at::linspace(-3, 3, 10), 400);
+  const auto always = [](const Module&) { return true; };
+  const PlanKind plain{"plain", Device::Kind::cpu, Precision::fp32, always, nullptr};
+  const PlanKind disturbed{
+      "disturbed",
+      Device::Kind::cpu,
+      Precision::fp32,
+      always,
+      [](const Module&, const PlanRequest&) -> std::unique_ptr<Plan> { return std::make_unique<DisturbedPlan>(); },
+      true};
+  Trial trial{model, plain, reference, {&disturbed}, {Device{}, {example_batch({1, 3, 8, 8})}}, {}};
+  trial.seconds = [] { return worked; };
+  EXPECT_EQ(choose(std::move(trial)).kind, &disturbed);
+}
+
 TEST(Difference, CountsShapesTypesAndWhatIsNoNumber) {
   const at::Tensor a = at::tensor({1.F, 2.F, -4.F});
   EXPECT_EQ(difference(a, a), 0);

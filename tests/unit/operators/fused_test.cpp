@@ -31,7 +31,7 @@ TEST_P(FusedOperators, PointwiseIsAConvolutionWithGateActivationAndAddition) {
     const at::Tensor b = numbers({27}, 0.3);
     const at::Tensor gate = numbers({3, 10, 1, 1}, 0.4).abs().to(type_);
     const at::Tensor other = numbers({3, 27, size, 7}, 0.5).to(type_);  // rows of pixels, brought into order
-    const at::Tensor packed = call("ptrun::pack_pointwise", {w, type_, false});
+    const at::Tensor packed = call("ptrun::pack_pointwise", {w, type_, 0});
     const auto run = [&](const c10::IValue& g, const c10::IValue& o, kernels::Activation activation, double low,
                          double high, bool after) {
       return call("ptrun::pointwise",
@@ -70,7 +70,7 @@ TEST_P(FusedOperators, ASummandThatNobodyElseHoldsBecomesTheResult) {
       const at::Tensor kept = other.clone();
       const at::Tensor plain = at::conv2d(x.to(at::kFloat), w.reshape({columns, 10, 1, 1}), b);
       const auto run = [&](c10::IValue summand) {
-        std::vector<c10::IValue> stack = {x, {}, call("ptrun::pack_pointwise", {w, type_, false}), {}, padded_bias(b)};
+        std::vector<c10::IValue> stack = {x, {}, call("ptrun::pack_pointwise", {w, type_, 0}), {}, padded_bias(b)};
         stack.push_back(std::move(summand));
         for (const c10::IValue& value : std::vector<c10::IValue>{columns, true, 0, 0.0, kInfinite, true})
           stack.push_back(value);
@@ -96,10 +96,9 @@ TEST_P(FusedOperators, PointwiseIsALinearLayerOverTheLastDimension) {
     const at::Tensor x = numbers(sizes, 0.1).to(type_);
     const at::Tensor w = numbers({70, 12}, 0.2).to(type_).to(at::kFloat);
     const at::Tensor b = numbers({70}, 0.3);
-    const at::Tensor found =
-        call("ptrun::pointwise",
-             {x, c10::IValue(), call("ptrun::pack_pointwise", {w, type_, false}), c10::IValue(), padded_bias(b),
-              c10::IValue(), 70, false, id(kernels::Activation::clamp), -kInfinite, kInfinite, false});
+    const at::Tensor found = call("ptrun::pointwise", {x, c10::IValue(), call("ptrun::pack_pointwise", {w, type_, 0}),
+                                                       c10::IValue(), padded_bias(b), c10::IValue(), 70, false,
+                                                       id(kernels::Activation::clamp), -kInfinite, kInfinite, false});
     expect_near(at::linear(x.to(at::kFloat), w, b), found, type_);
   }
 }
@@ -110,7 +109,7 @@ TEST_P(FusedOperators, LargeConvolutions) {
   const at::Tensor w = numbers({64, 64, 3, 3}, 0.2).to(type_).to(at::kFloat);
   const at::Tensor b = numbers({64}, 0.3);
   const std::vector<double> nothing = {static_cast<double>(id(kernels::Activation::clamp)), -kInfinite, kInfinite, 0.0};
-  const at::Tensor packed = call("ptrun::pack_pointwise", {w.permute({0, 2, 3, 1}).reshape({64, -1}), type_, false});
+  const at::Tensor packed = call("ptrun::pack_pointwise", {w.permute({0, 2, 3, 1}).reshape({64, -1}), type_, 0});
   expect_near(at::conv2d(x.to(at::kFloat), w, b, 1, 1),
               call("ptrun::convolution",
                    {x, packed, c10::IValue(), b, c10::IValue(), 64, std::vector<std::int64_t>{3, 3}, 1, 1, nothing}),
@@ -128,10 +127,9 @@ TEST_P(FusedOperators, PointwiseOfRowsThatShareCachePlaces) {
     const at::Tensor w = numbers({512, 2048}, 0.2).to(type_).to(at::kFloat);
     const at::Tensor b = numbers({512}, 0.3);
     const at::Tensor other = numbers({rows, 512}, 0.4).to(type_);
-    const at::Tensor found =
-        call("ptrun::pointwise",
-             {x, c10::IValue(), call("ptrun::pack_pointwise", {w, type_, false}), c10::IValue(), padded_bias(b), other,
-              512, false, id(kernels::Activation::clamp), -kInfinite, kInfinite, false});
+    const at::Tensor found = call("ptrun::pointwise", {x, c10::IValue(), call("ptrun::pack_pointwise", {w, type_, 0}),
+                                                       c10::IValue(), padded_bias(b), other, 512, false,
+                                                       id(kernels::Activation::clamp), -kInfinite, kInfinite, false});
     expect_near(at::linear(x.to(at::kFloat), w, b) + other.to(at::kFloat), found, type_);
   }
 }
@@ -150,7 +148,7 @@ TEST_P(FusedOperators, TheNumberOfThreadsDoesNotReachTheBytes) {
     for (const std::int64_t columns : {24, 160, 167}) {
       SCOPED_TRACE(::testing::Message() << rows << " x " << columns);
       const at::Tensor x = numbers({rows, 4000}, 0.1).to(type_);
-      const at::Tensor w = call("ptrun::pack_pointwise", {numbers({columns, 4000}, 0.2), type_, false});
+      const at::Tensor w = call("ptrun::pack_pointwise", {numbers({columns, 4000}, 0.2), type_, 0});
       const at::Tensor b = padded_bias(numbers({columns}, 0.3));
       compare([&] {
         return call("ptrun::pointwise", {x, c10::IValue(), w, c10::IValue(), b, c10::IValue(), columns, false,
@@ -176,7 +174,7 @@ TEST_P(FusedOperators, ConvolutionIsDense) {
         const at::Tensor other = numbers(plain.sizes().vec(), 0.4).to(type_);
         const at::Tensor found =
             call("ptrun::convolution",
-                 {x, call("ptrun::pack_pointwise", {flat, type_, false}), c10::IValue(), padded_bias(b), other, 27,
+                 {x, call("ptrun::pack_pointwise", {flat, type_, 0}), c10::IValue(), padded_bias(b), other, 27,
                   std::vector<std::int64_t>{kernel, kernel + 1}, stride, padding,
                   std::vector<double>{static_cast<double>(id(kernels::Activation::clamp)), 0.0, kInfinite, 1.0}});
         expect_near(at::relu(plain + other.to(at::kFloat)), found, type_);
@@ -267,6 +265,29 @@ TEST_P(FusedOperators, DeepLinearLayersGiveTheSameNumbers) {
   EXPECT_THROW(call("ptrun::pack_pointwise", {numbers({128, 6}, 0), type_, 5}), c10::Error);
 }
 
+TEST_P(FusedOperators, DenseConvolutionsGiveTheSameNumbers) {
+  register_fused_operators();
+  const kernels::Loops& loops =
+      *kernels::best_loops(type_ == at::kFloat ? kernels::Element::float32 : kernels::Element::bfloat16);
+  const at::Tensor x = numbers({3, 40, 13, 17}, 0.1).to(type_).contiguous(at::MemoryFormat::ChannelsLast);
+  const at::Tensor w = numbers({27, 40, 3, 5}, 0.2).to(type_).to(at::kFloat);
+  const at::Tensor b = numbers({27}, 0.3);
+  const at::Tensor other = numbers({3, 27, 13, 15}, 0.4).to(type_).contiguous(at::MemoryFormat::ChannelsLast);
+  const at::Tensor expected = at::relu(at::conv2d(x.to(at::kFloat), w, b, 1, 1)) + other.to(at::kFloat);
+  const std::vector<double> relu = {static_cast<double>(kernels::Activation::clamp), 0, kInfinite, 0};
+  for (const kernels::DenseLoops* dense : {loops.dense, loops.coarse_dense}) {
+    if (dense == nullptr) continue;
+    const at::Tensor packed = call("ptrun::pack_dense", {w, type_, static_cast<std::int64_t>(dense->parts)});
+    const auto run = [&](const at::Tensor& in) {
+      return call("ptrun::dense", {in, packed, padded_bias(b), other, 27, std::vector<std::int64_t>{3, 5}, 1, relu});
+    };
+    expect_near(expected, run(x), type_);
+    EXPECT_THROW(run(x.narrow(1, 0, 7)), c10::Error);
+    EXPECT_THROW(run(x.narrow(3, 0, 2)), c10::Error);
+  }
+  EXPECT_THROW(call("ptrun::pack_dense", {w, type_, 9}), c10::Error);
+}
+
 TEST_P(FusedOperators, PointwiseOfIntegersIsCloseToFloat32) {
   if (type_ != at::kFloat) return;
   register_fused_operators();
@@ -299,7 +320,7 @@ TEST_P(FusedOperators, PointwiseOfIntegersIsCloseToFloat32) {
 }
 
 TEST(FusedOperators, WrongShapesThrowAndTouchNothing) {
-  const at::Tensor packed = call("ptrun::pack_pointwise", {numbers({9, 4}, 0), at::kFloat, false});
+  const at::Tensor packed = call("ptrun::pack_pointwise", {numbers({9, 4}, 0), at::kFloat, 0});
   const at::Tensor bias = at::zeros({16});
   const auto run = [&](const at::Tensor& x, const c10::IValue& gate, const at::Tensor& b, const c10::IValue& other) {
     return call("ptrun::pointwise", {x, gate, packed, c10::IValue(), b, other, 9, true, 0, -1.0, 1.0, false});
@@ -313,7 +334,7 @@ TEST(FusedOperators, WrongShapesThrowAndTouchNothing) {
   EXPECT_THROW(run(x, c10::IValue(), bias, at::zeros({1, 9, 2, 1})), c10::Error);
   EXPECT_THROW(run(x.to(at::kBFloat16), c10::IValue(), bias, c10::IValue()), c10::Error);
   EXPECT_THROW(run(x.to(at::kDouble), c10::IValue(), bias, c10::IValue()), c10::Error);
-  EXPECT_THROW(call("ptrun::pack_pointwise", {numbers({9, 3}, 0), at::kBFloat16, false}), c10::Error);
+  EXPECT_THROW(call("ptrun::pack_pointwise", {numbers({9, 3}, 0), at::kBFloat16, 0}), c10::Error);
   const at::Tensor heads = at::zeros({1, 2, 3, 4});
   EXPECT_THROW(call("ptrun::attention", {heads, heads, at::zeros({1, 2, 4, 4}), 1.0}), c10::Error);
   const at::Tensor taps = at::zeros({3, 3, 4});

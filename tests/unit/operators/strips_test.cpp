@@ -28,7 +28,7 @@ struct Pointwise {
         high(high_) {
     const at::Tensor w = numbers({columns, depth}, 0.2);
     const auto packed =
-        integers ? call_all("ptrun::pack_integers", {w, false}) : call_all("ptrun::pack_pointwise", {w, type, false});
+        integers ? call_all("ptrun::pack_integers", {w, false}) : call_all("ptrun::pack_pointwise", {w, type, 0});
     weight = packed[0].toTensor();
     if (integers) scales = packed[1];
   }

@@ -217,7 +217,8 @@ class Rewriter {
     } else if (found->groups == 1 && sizes[1] >= kFewChannels && found->stride >= 1 && found->padding >= 0 &&
                (integers_ || deep(pixels(node->output()), flat(*found)) != nullptr)) {
       dense(node, *found);
-    } else if ((type_ == at::kFloat || loops_.dense != nullptr) && found->groups == 1 && sizes[2] == 1 && sizes[3] == 1 && found->padding == 0) {
+    } else if ((type_ == at::kFloat || loops_.dense != nullptr) && found->groups == 1 && sizes[2] == 1 &&
+               sizes[3] == 1 && found->padding == 0) {
       dense(node, *found);
     }
   }

@@ -281,7 +281,11 @@ TEST_P(FusedOperators, DenseConvolutionsGiveTheSameNumbers) {
     const auto run = [&](const at::Tensor& in) {
       return call("ptrun::dense", {in, packed, padded_bias(b), other, 27, std::vector<std::int64_t>{3, 5}, 1, relu});
     };
-    expect_near(expected, run(x), type_);
+    if (dense == loops.coarse_dense) {
+      EXPECT_LT((expected - run(x)).abs().max().item<double>(), 1e-4 * expected.abs().max().item<double>());
+    } else {
+      expect_near(expected, run(x), type_);
+    }
     EXPECT_THROW(run(x.narrow(1, 0, 7)), c10::Error);
     EXPECT_THROW(run(x.narrow(3, 0, 2)), c10::Error);
   }

@@ -21,6 +21,13 @@ constexpr double kInfinite = std::numeric_limits<double>::infinity();
 constexpr double kDisplaces = 0.75;
 // A time above this one is measured once.
 constexpr double kLongEnough = 0.1;
+// Of a network that takes longer than this, trying a further plan takes seconds, and saving less ends the search.
+constexpr double kSlow = 0.25;
+constexpr double kEnoughOfSlow = 0.85;
+
+double enough_of(const Trial& trial, double reference_seconds) {
+  return reference_seconds > kSlow && trial.enough > 0 ? std::max(trial.enough, kEnoughOfSlow) : trial.enough;
+}
 
 double seconds_of_run(const Plan& plan, const Trial& trial) {
   const double start = trial.seconds();
@@ -183,7 +190,7 @@ class Comparison {
       result.seconds = seconds_of(*plan, trial_);
       // A neighbour on the machine can double a time, the reference's too: what does not win clearly is timed again,
       // one after the other.
-      if (result.seconds > trial_.enough * seconds_) {
+      if (result.seconds > enough_of(trial_, seconds_) * seconds_) {
         seconds_ = std::min(seconds_, seconds_of_run(trial_.reference, trial_));
         result.seconds = std::min(result.seconds, seconds_of_run(*plan, trial_));
       }
@@ -222,7 +229,8 @@ Winner choose(Trial trial) {
     if (!result.plan || result.seconds > limit) continue;
     winner.kind = kind;
     winner.plan = std::move(result.plan);
-    if (result.seconds < trial.enough * comparison.reference_seconds()) break;
+    const double reference = comparison.reference_seconds();
+    if (result.seconds < enough_of(trial, reference) * reference) break;
     displaced_by = kDisplaces * result.seconds;
   }
   return winner;

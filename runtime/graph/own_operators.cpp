@@ -6,13 +6,13 @@
 #include <torch/csrc/jit/ir/ir.h>
 
 #include <algorithm>
-#include <cmath>
 #include <optional>
 #include <string_view>
 #include <vector>
 
 #include "graph/match.h"
 #include "graph/own_epilogue.h"
+#include "graph/own_layers.h"
 #include "graph/own_strips.h"
 #include "graph/own_winograd.h"
 
@@ -37,36 +37,6 @@ struct Tail {
   Value* other = nullptr;    // added
   kernels::Epilogue epilogue;
 };
-
-// A convolution's numbers where all of them are known and both directions alike.
-struct Convolution {
-  at::Tensor weight;
-  std::optional<at::Tensor> bias;
-  std::int64_t stride = 1, padding = 0, dilation = 1, groups = 1;
-};
-
-std::optional<Convolution> convolution(const Node& node) {
-  const auto weight = constant(node, "weight");
-  const auto bias = constant(node, "bias");
-  const auto stride = pair(node, "stride");
-  const auto padding = pair(node, "padding");
-  const auto dilation = pair(node, "dilation");
-  const auto groups = constant(node, "groups");
-  if (!weight || !weight->isTensor() || !fits(weight->toTensor(), 4) || !bias || !stride || !padding || !dilation ||
-      !groups) {
-    return std::nullopt;
-  }
-  if (argument(node, "transposed") != nullptr) {
-    const auto transposed = constant(node, "transposed");
-    if (!transposed || transposed->toBool()) return std::nullopt;
-  }
-  for (const auto& both : {*stride, *padding, *dilation}) {
-    if (both[0] != both[1]) return std::nullopt;
-  }
-  Convolution made{weight->toTensor(), std::nullopt, (*stride)[0], (*padding)[0], (*dilation)[0], groups->toInt()};
-  if (bias->isTensor()) made.bias = bias->toTensor();
-  return made;
-}
 
 // float32, zeros where there is none and up to a multiple of 8.
 at::Tensor whole_bias(const std::optional<at::Tensor>& bias, std::int64_t columns) {
@@ -391,15 +361,6 @@ class Rewriter {
 
   // Attention to all tokens, every head with keys of its own.
   void attention(Node* node) {
-    const auto mask = constant(*node, "attn_mask");
-    const auto dropout = number(*node, "dropout_p");
-    const auto causal = constant(*node, "is_causal");
-    const Value* scale = argument(*node, "scale");
-    const auto known_scale = scale == nullptr ? std::optional(c10::IValue()) : toIValue(scale);
-    if (!mask || !mask->isNone() || dropout != 0.0 || !causal || !causal->isBool() || causal->toBool() ||
-        !known_scale) {
-      return;
-    }
     for (const std::size_t i : {0U, 1U, 2U}) {
       if (!takes(node->input(i), 4)) return;
     }
@@ -407,32 +368,15 @@ class Rewriter {
     const auto& key = shape(node->input(1))->sizes;
     if (shape(node->input(2))->sizes != key || query[0] != key[0] || query[1] != key[1] || query[3] != key[3]) return;
     if (type_ != at::kFloat && query[3] % 2 != 0) return;
-    const double factor =
-        known_scale->isNone() ? 1.0 / std::sqrt(static_cast<double>(query[3])) : known_scale->toScalar().toDouble();
+    const auto factor = attention_scale(*node, query[3]);
     // The loops take the largest score for the largest share.
-    if (!(factor > 0)) return;
+    if (!factor || !(*factor > 0)) return;
     const torch::jit::WithInsertPoint guard(node);
-    replace(node, {}, kAttention, {node->input(0), node->input(1), node->input(2), put(factor)});
+    replace(node, {}, kAttention, {node->input(0), node->input(1), node->input(2), put(*factor)});
   }
 
-  // Means over height and width that keep them as 1.
   void mean(Node* node) {
-    if (!takes(node->input(0), 4)) return;
-    if (is(*node, "aten::adaptive_avg_pool2d")) {
-      if (pair(*node, "output_size") != std::vector<std::int64_t>{1, 1}) return;
-    } else {
-      const auto dimensions = constant(*node, "dim");
-      const auto keep = constant(*node, "keepdim");
-      const auto type = constant(*node, "dtype");
-      if (!dimensions || !dimensions->isIntList() || !keep || !keep->isBool() || !keep->toBool() || !type ||
-          !type->isNone()) {
-        return;
-      }
-      std::vector<std::int64_t> list = dimensions->toIntVector();
-      for (std::int64_t& dimension : list) dimension += dimension < 0 ? 4 : 0;
-      std::sort(list.begin(), list.end());
-      if (list != std::vector<std::int64_t>{2, 3}) return;
-    }
+    if (!takes(node->input(0), 4) || !is_global_mean(*node)) return;
     const torch::jit::WithInsertPoint guard(node);
     replace(node, {}, kGlobalMean, {node->input(0)});
   }

@@ -149,9 +149,13 @@ std::string text_of(const Shape& s) {
          " to " + std::to_string(s.columns);
 }
 
+constexpr const char* kNone = "this processor has no loops for dense convolutions";
+
 template <typename E>
 void compare() {
-  for (const Found& dense : dense_loops<E>()) {
+  const std::vector<Found> all = dense_loops<E>();
+  if (all.empty()) GTEST_SKIP() << kNone;
+  for (const Found& dense : all) {
     for (const Shape& shape : kShapes) {
       const Layer<E> layer(shape);
       const std::vector<E> found = layer.run(*dense.loops, 1000000, false);
@@ -172,7 +176,9 @@ TEST(DenseConvolutions, Bfloat16IsCloseToSumsInDouble) { compare<std::uint16_t>(
 
 TEST(DenseConvolutions, ANumberThatIsNotFiniteSpoilsTheResultsAlone) {
   constexpr Shape kShape = {2, 9, 20, 40, 3, 3, 1, 40};
-  for (const Found& dense : dense_loops<float>()) {
+  const std::vector<Found> all = dense_loops<float>();
+  if (all.empty()) GTEST_SKIP() << kNone;
+  for (const Found& dense : all) {
     Layer<float> layer(kShape);
     const std::vector<float> clean = layer.run(*dense.loops, 100, false);
     layer.in[(4 * 20 + 7) * 40 + 3] = std::numeric_limits<float>::infinity();

@@ -324,9 +324,10 @@ class Rewriter {
     Value* scaled = nullptr;
     Node* product = pixels ? gate_of(*node, scaled, gate) : nullptr;
     if (product != nullptr) input = scaled;
-    // A gate may scale the weights instead of the rows, in the usual order only.
+    // Other deep products than those that take a gate would have the rows scaled before.
+    const bool gates = product == nullptr || (deep_ != nullptr && deep_->gates);
     const std::int64_t rows = c10::multiply_integers(shape(input)->sizes) / weight.size(1);
-    const std::vector<c10::IValue> packed = pack(weight, product == nullptr ? deep(rows, weight) : nullptr);
+    const std::vector<c10::IValue> packed = pack(weight, gates ? deep(rows, weight) : nullptr);
     const torch::jit::WithInsertPoint guard(tail.nodes.empty() ? node : tail.nodes.back());
     Value* none = put(c10::IValue());
     std::vector<Value*> inputs = {input,

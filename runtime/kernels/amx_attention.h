@@ -101,6 +101,7 @@ class AmxAttention {
   template <bool kTwoRows, bool kTwoColumns>
   static void multiply_tiles(const char* left, const char* right, std::size_t steps) {
     const std::size_t second = steps * F::kParts * kTileBytes;
+    finish_stores();
     _tile_zero(0);
     if (kTwoColumns) _tile_zero(1);
     if (kTwoRows) _tile_zero(2);

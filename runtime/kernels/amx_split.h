@@ -22,10 +22,15 @@ namespace {
 struct Parts {
   __m512 low, high;  // what is left of 32 numbers
 
-  Parts(const float* from, std::size_t count) {
+  Parts(const float* from, std::size_t count, const float* gate = nullptr) {
     const auto mask = static_cast<__mmask32>(count < kTileDepth ? (1U << count) - 1 : ~0U);
-    low = _mm512_maskz_loadu_ps(static_cast<__mmask16>(mask), from);
-    high = _mm512_maskz_loadu_ps(static_cast<__mmask16>(mask >> 16), from + 16);
+    const auto first = static_cast<__mmask16>(mask);
+    const auto second = static_cast<__mmask16>(mask >> 16);
+    low = _mm512_maskz_loadu_ps(first, from);
+    high = _mm512_maskz_loadu_ps(second, from + 16);
+    if (gate == nullptr) return;
+    low = _mm512_mul_ps(low, _mm512_maskz_loadu_ps(first, gate));
+    high = _mm512_mul_ps(high, _mm512_maskz_loadu_ps(second, gate + 16));
   }
 
   __m512i next() {
@@ -55,7 +60,7 @@ std::size_t split_rows(std::size_t depth) {
 // `count` rows as tiles [rows, steps, parts, 16, 32]; zeros fill what is not there. Returns whether there are `wild`
 // rows, with a number that has no parts: an infinity, a NaN, or one that bfloat16 rounds to infinity.
 template <std::size_t kParts>
-bool split(const float* rows, std::size_t row_stride, std::size_t count, std::size_t depth, char* to,
+bool split(const float* rows, std::size_t row_stride, std::size_t count, std::size_t depth, const float* gate, char* to,
            std::uint8_t* wild) {
   const std::size_t steps = steps_of(depth);
   bool any = false;
@@ -70,7 +75,7 @@ bool split(const float* rows, std::size_t row_stride, std::size_t count, std::si
     const float* from = rows + row * row_stride;
     __m512i most = _mm512_setzero_si512();
     for (std::size_t step = 0; step < steps; ++step, from += kTileDepth) {
-      Parts parts(from, depth - step * kTileDepth);
+      Parts parts(from, depth - step * kTileDepth, gate == nullptr ? nullptr : gate + step * kTileDepth);
       for (std::size_t part = 0; part < kParts; ++part, out += kTileBytes) {
         const __m512i rounded = parts.next();
         _mm512_storeu_si512(out, rounded);
@@ -142,8 +147,8 @@ inline void multiply_parts(const PartTiles& tiles, const char* weights, std::siz
 
 // Sums of one row by float32, for rows without parts.
 template <std::size_t kParts>
-void wild_sums(const float* row, std::size_t depth, const std::uint16_t* panel, std::size_t width, const float* bias,
-               float* sums) {
+void wild_sums(const float* row, const float* gate, std::size_t depth, const std::uint16_t* panel, std::size_t width,
+               const float* bias, float* sums) {
   for (std::size_t column = 0; column < width; ++column) {
     float sum = bias[column];
     for (std::size_t k = 0; k < depth; ++k) {
@@ -152,13 +157,13 @@ void wild_sums(const float* row, std::size_t depth, const std::uint16_t* panel, 
         const std::size_t pair = (k / kTileDepth * kParts + part) * kTileSide + k % kTileDepth / 2;
         weight += widen(panel[(pair * width + column) * 2 + k % 2]);
       }
-      sum += row[k] * weight;
+      sum += (gate == nullptr ? row[k] : row[k] * gate[k]) * weight;
     }
     sums[column] = sum;
   }
 }
 
-// `weights` of pack_split(), `scratch` of split_scratch().
+// A deep product.
 template <typename V, std::size_t kParts>
 void split_product(const Product& p) {
   const std::size_t row_stride = p.row_stride == 0 ? p.depth : p.row_stride;
@@ -183,7 +188,8 @@ void split_product(const Product& p) {
   Tiles tiles;
   for (std::size_t begin = 0; begin < p.row_count; begin += most) {
     const std::size_t count = std::min(most, p.row_count - begin);
-    const bool any_wild = split<kParts>(rows + begin * row_stride, row_stride, count, p.depth, tiles_of_rows, wild);
+    const bool any_wild =
+        split<kParts>(rows + begin * row_stride, row_stride, count, p.depth, p.gate, tiles_of_rows, wild);
     for (std::size_t column = p.first_column; column < p.last_column; column += kAmxPanel) {
       const std::size_t width = panel_width(p.columns, column, kAmxPanel);
       const std::size_t valid = std::min(width, p.columns - column);
@@ -204,7 +210,7 @@ void split_product(const Product& p) {
         });
         for (std::size_t i = 0; any_wild && i < now; ++i) {
           if (wild[row + i] == 0) continue;
-          wild_sums<kParts>(rows + (begin + row + i) * row_stride, p.depth, panel, width, p.bias + column,
+          wild_sums<kParts>(rows + (begin + row + i) * row_stride, p.gate, p.depth, panel, width, p.bias + column,
                             sums + i * kAmxPanel);
         }
         const std::size_t at = (begin + row) * out_stride + column;
@@ -244,8 +250,10 @@ void pack_split(const void* given, std::size_t columns, std::size_t depth, void*
 inline bool split_fits(std::size_t, std::size_t) { return true; }
 
 // Of thin matrices the parts take as long as the products.
-inline bool split_pays(std::size_t rows, std::size_t columns, std::size_t depth) {
-  return rows >= kPairRows && columns >= 48 && depth >= 48 && columns * depth >= 4096;
+template <std::size_t kParts>
+bool split_pays(std::size_t rows, std::size_t columns, std::size_t depth) {
+  constexpr std::size_t kThin = kParts == 2 ? 24 : 48;
+  return rows >= kPairRows && columns >= kThin && depth >= kThin && columns * depth >= 64 * kThin;
 }
 
 inline bool split_waits(std::size_t) { return false; }
@@ -266,8 +274,9 @@ constexpr DeepProduct kSplit = {Element::bfloat16,
                                 kAmxPanel,
                                 kSplitRows,
                                 0,
+                                true,
                                 split_fits,
-                                split_pays,
+                                split_pays<kParts>,
                                 split_waits,
                                 split_part,
                                 split_scratch<kParts>,

@@ -23,6 +23,9 @@ constexpr std::size_t kPairRows = 2 * kTileSide;
 constexpr std::size_t kAmxPanel = 32;
 constexpr std::size_t kPairSums = kPairRows * kAmxPanel;
 
+// GCC's loads of tiles and of their shapes do not say what memory they read: it is written by then.
+inline void finish_stores(const void* memory = nullptr) { asm volatile("" : : "r"(memory) : "memory"); }
+
 // What the registers hold: sums 0 to 3, rows 4 and 5, weights 6 and 7. Released at the end: a thread that holds tiles
 // has more to save when it is interrupted.
 class Tiles {
@@ -58,6 +61,7 @@ class Tiles {
     set(5, rows, kTileRow);
     set(6, kTileSide, first * 4);
     set(7, kTileSide, second * 4);
+    finish_stores(&config);
     _tile_loadconfig(&config);
   }
 
@@ -67,6 +71,7 @@ class Tiles {
 
 template <bool kTwoRows, bool kTwoColumns>
 inline void begin_sums(const float* bias) {
+  finish_stores();
   _tile_loadd(0, bias, 0);
   if (kTwoRows) _tile_loadd(2, bias, 0);
   if (kTwoColumns) {

@@ -42,6 +42,7 @@ struct Product {
   const void* other = nullptr;           // [row_count, columns], added; may be null
   void* out = nullptr;                   // [row_count, columns], overlaps none of the inputs; may be `other`
   std::size_t out_stride = 0;            // elements from row to row of `out` and `other`; 0: columns
+  const float* gate = nullptr;           // [depth], that each row is multiplied with; DeepProduct::gates only
   const float* row_scales = nullptr;     // [row_count], of int16 only
   const float* column_scales = nullptr;  // zeros up to a multiple of 8 columns, of int16 only
   Epilogue epilogue;
@@ -142,6 +143,7 @@ struct DeepProduct {
   std::size_t columns;    // the columns of a product begin at a multiple of it
   std::size_t rows;       // of a block
   float largest_integer;  // of int16: of weights that are given
+  bool gates;             // it takes Product::gate
   bool (*fits)(std::size_t columns, std::size_t depth);
   // Whether it is faster than the usual product.
   bool (*pays)(std::size_t rows, std::size_t columns, std::size_t depth);

@@ -89,6 +89,7 @@ DeepProduct strassen_of(Element element, void (*product)(const Product& product)
           2 * kStrassenPanel,
           kStrassenRows,
           kLargest,
+          false,
           fits,
           pays,
           floats ? waits<float> : waits<std::int16_t>,

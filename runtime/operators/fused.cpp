@@ -136,7 +136,8 @@ void run_part(const PointwiseLayer& given, const Part& part, const at::Tensor& i
   const std::int64_t pixels = gate ? input.size(2) * input.size(3) : part.last_row;
   const bool scales_weights = gate && layer.deep == nullptr && layer.loops->element != kernels::Element::int16 &&
                               pixels > static_cast<std::int64_t>(3 * columns);
-  const bool scales_rows = gate && !scales_weights;
+  const bool gates = gate && layer.deep != nullptr && layer.deep->gates;
+  const bool scales_rows = gate && !scales_weights && !gates;
   const std::int64_t most = scales_rows ? static_cast<std::int64_t>(prepared_rows(layer)) : pixels;
   at::Tensor scaled;
   if (scales_rows) scaled = at::empty({std::min(most, pixels), static_cast<std::int64_t>(depth)}, input.options());
@@ -158,6 +159,7 @@ void run_part(const PointwiseLayer& given, const Part& part, const at::Tensor& i
       loops_for(layer.type).scale(rows, factors, count, depth, scaled.mutable_data_ptr());
       rows = scaled.const_data_ptr();
     }
+    if (gates) layer.product.gate = static_cast<const float*>(factors);
     if (scales_weights && ready != image) {
       kernels::scale_weights(*layer.loops, given.product.weights, factors, columns, depth, scaled.mutable_data_ptr());
       ready = image;

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "kernels/kernels.h"
 #include "operator_calls.h"
 
@@ -263,6 +265,34 @@ TEST_P(FusedOperators, DeepLinearLayersGiveTheSameNumbers) {
     EXPECT_TRUE(run(x, usual[0].toTensor(), usual[1], other).equal(run(x, deep[0].toTensor(), deep[1], other)));
   }
   EXPECT_THROW(call("ptrun::pack_pointwise", {numbers({128, 6}, 0), type_, 5}), c10::Error);
+}
+
+TEST_P(FusedOperators, DeepProductsTakeAGate) {
+  register_fused_operators();
+  if (type_ != at::kFloat) return;
+  const kernels::Loops& floats = *kernels::best_loops(kernels::Element::float32);
+  const at::Tensor x = numbers({3, 260, 13, 7}, 0.1).contiguous(at::MemoryFormat::ChannelsLast);
+  const at::Tensor w = numbers({128, 260}, 0.2);
+  const at::Tensor b = numbers({128}, 0.3);
+  const at::Tensor gate = numbers({3, 260, 1, 1}, 0.4);
+  const at::Tensor expected = at::conv2d(x * gate, w.reshape({128, 260, 1, 1}), b);
+  for (const kernels::DeepProduct* deep : {floats.deep, floats.coarse}) {
+    if (deep == nullptr) continue;
+    const at::Tensor packed = call("ptrun::pack_pointwise", {w, type_, static_cast<std::int64_t>(deep->parts)});
+    const auto run = [&](const at::Tensor& in) {
+      return call("ptrun::pointwise", {in, gate, packed, c10::IValue(), padded_bias(b), c10::IValue(), 128, true,
+                                       id(kernels::Activation::clamp), -kInfinite, kInfinite, false});
+    };
+    EXPECT_LT((expected - run(x)).abs().max().item<double>(), 1e-4 * expected.abs().max().item<double>());
+    // A pixel that is not finite spoils no other one.
+    at::Tensor odd = x.clone();
+    odd[1][5][3][2] = std::numeric_limits<float>::infinity();
+    at::Tensor found = run(odd);
+    const at::Tensor wanted = at::conv2d(odd * gate, w.reshape({128, 260, 1, 1}), b);
+    EXPECT_TRUE(at::equal(found.isinf(), wanted.isinf()) || !deep->gates);
+    found.select(0, 1).select(1, 3).select(1, 2).copy_(expected.select(0, 1).select(1, 3).select(1, 2));
+    EXPECT_LT((expected - found).abs().max().item<double>(), 1e-4 * expected.abs().max().item<double>());
+  }
 }
 
 TEST_P(FusedOperators, DenseConvolutionsGiveTheSameNumbers) {

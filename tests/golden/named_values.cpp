@@ -39,7 +39,7 @@ at::Tensor relative_position_index(const std::vector<std::int64_t>& shape) {
 
 }  // namespace
 
-at::Tensor named_values(const std::string& name, const std::vector<std::int64_t>& shape) {
+at::Tensor named_values(const std::string& name, const std::vector<std::int64_t>& shape, double gain) {
   const std::string last = name.substr(name.rfind('.') + 1);
   if (last == "num_batches_tracked") return at::zeros(shape, at::kLong);
   if (last == "relative_position_index") return relative_position_index(shape);
@@ -51,7 +51,7 @@ at::Tensor named_values(const std::string& name, const std::vector<std::int64_t>
   if (ends_with("weight") && shape.size() >= 2) {
     double fan_in = 1.0;
     for (std::size_t i = 1; i < shape.size(); ++i) fan_in *= static_cast<double>(shape[i]);
-    scale = 2.0 * std::sqrt(6.0 / fan_in);
+    scale = 2.0 * (std::sqrt(6.0 / fan_in) * gain);
     offset = -0.5 * scale;
   } else if (ends_with("weight")) {
     scale = 0.5;

@@ -32,7 +32,7 @@ bool check(const fs::path& path, double tolerance, std::map<std::string, Tally>&
     std::printf("%-24s WRONG: recognised as [%s]\n", path.stem().c_str(), names.c_str());
     return false;
   }
-  const BuiltNetwork built = build_network(*found[0].first, table, by_name());
+  const BuiltNetwork built = build_network(*found[0].first, table, by_name(network));
   if (!built.differences.empty()) {
     std::printf("%-24s WRONG: %zu missing, %zu left over, %zu of another shape\n", path.stem().c_str(),
                 built.differences.missing.size(), built.differences.left_over.size(),

@@ -49,8 +49,9 @@ WeightTable table_of(const json& network) {
   return table;
 }
 
-TensorProvider by_name() {
-  return [](const WeightTable::Entry& entry) { return named_values(entry.name, entry.shape); };
+TensorProvider by_name(const json& network) {
+  const double gain = network.value("gain", 1.0);
+  return [gain](const WeightTable::Entry& entry) { return named_values(entry.name, entry.shape, gain); };
 }
 
 std::vector<std::pair<const Architecture*, ArchitectureMatch>> recognise_all(const WeightTable& table,

@@ -18,7 +18,7 @@ nlohmann::json read_network(const std::string& path);
 WeightTable table_of(const nlohmann::json& network);
 
 // Values of each weight from its name.
-TensorProvider by_name();
+TensorProvider by_name(const nlohmann::json& network);
 
 // Every family that takes the weights, in the order of the table; the one called `said` in place of its twin.
 std::vector<std::pair<const Architecture*, ArchitectureMatch>> recognise_all(const WeightTable& table,

@@ -38,7 +38,7 @@ TEST_P(Networks, EqualPython) {
   const auto& [architecture, match] = found.front();
   EXPECT_EQ(match.name, name);
   EXPECT_EQ(match.classes, network.at("classes").get<std::int64_t>());
-  const BuiltNetwork built = build_network(*architecture, table, by_name());
+  const BuiltNetwork built = build_network(*architecture, table, by_name(network));
   EXPECT_THAT(built.differences.missing, ::testing::IsEmpty());
   EXPECT_THAT(built.differences.left_over, ::testing::IsEmpty());
   EXPECT_THAT(built.differences.mismatched, ::testing::IsEmpty());

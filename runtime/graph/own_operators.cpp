@@ -400,11 +400,17 @@ int use_own_operators(const std::shared_ptr<Graph>& graph, Shapes& shapes, c10::
   return rewriter.count();
 }
 
-int count_winograd(const Graph& graph) {
+namespace {
+
+int count(const Graph& graph, c10::Symbol kind) {
   const auto nodes = graph.nodes();
-  return static_cast<int>(
-      std::count_if(nodes.begin(), nodes.end(), [](const Node* n) { return n->kind() == kWinograd; }));
+  return static_cast<int>(std::count_if(nodes.begin(), nodes.end(), [&](const Node* n) { return n->kind() == kind; }));
 }
+
+}  // namespace
+
+int count_winograd(const Graph& graph) { return count(graph, kWinograd); }
+int count_dense(const Graph& graph) { return count(graph, kDense); }
 
 bool is_own_operator(const Node& node) {
   return node.kind() == kPointwise || node.kind() == kDepthwise || node.kind() == kAttention ||

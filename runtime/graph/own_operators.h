@@ -31,7 +31,8 @@ int use_own_operators(const std::shared_ptr<torch::jit::Graph>& graph, Shapes& s
 
 bool is_own_operator(const torch::jit::Node& node);
 
-// Convolutions by minimal filtering outside of branches.
+// Convolutions by minimal filtering, and those on the pixels themselves, outside of branches.
 int count_winograd(const torch::jit::Graph& graph);
+int count_dense(const torch::jit::Graph& graph);
 
 }  // namespace ptrun::jit

@@ -112,7 +112,8 @@ TEST(GuestThreadsTest, MemoryStaysAfterTheTenthCycle) {
     }
   }
   ASSERT_GT(tenth, 0);
-  EXPECT_LE(resident_kib(), tenth * 105 / 100);
+  // The allocator has given one model's weights, 14 MB, back or not yet. A leak of 1 MB a cycle would be 20.
+  EXPECT_LE(resident_kib(), tenth + 18L * 1024);
   EXPECT_EQ(thread_count(threads), threads);
 }
 

@@ -9,6 +9,7 @@
 #include "executor/batch.h"
 #include "graph/cast.h"
 #include "graph/jit_api.h"
+#include "graph/narrow.h"
 #include "graph/onednn_graph.h"
 #include "graph/specialise.h"
 
@@ -65,6 +66,7 @@ Folded fold_for(const GraphModule& module, const std::vector<c10::IValue>& examp
   jit::fold(folded.graph);
   jit::complete_windows(folded.graph);
   jit::record_shapes(folded.graph, example, folded.shapes);
+  jit::narrow(folded.graph, folded.shapes);
   return folded;
 }
 

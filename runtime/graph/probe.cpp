@@ -22,8 +22,10 @@ Probes::~Probes() {
 
 // NOLINTNEXTLINE(misc-no-recursion): the depth is that of the graph's blocks.
 void Probes::probe(Block* block) {
-  for (Value* input : block->inputs()) probe(input, *block->nodes().begin());
-  for (auto at = block->nodes().begin(); at != block->nodes().end();) {
+  auto at = block->nodes().begin();  // behind the inputs' probes
+  Node* first = *at;
+  for (Value* input : block->inputs()) probe(input, first);
+  while (at != block->nodes().end()) {
     Node* node = *at;
     ++at;
     for (Block* inner : node->blocks()) probe(inner);

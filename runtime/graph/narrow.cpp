@@ -64,15 +64,13 @@ bool is_one_of(const Node& node, const std::vector<std::string_view>& names) {
 // Their first argument gives each number of the result from the one in its place.
 bool is_unary(const Node& node) {
   static const std::vector<std::string_view> kNames = {
-      "aten::gelu",      "aten::relu",        "aten::relu6",   "aten::silu",    "aten::sigmoid",
-      "aten::hardswish", "aten::hardsigmoid", "aten::tanh",    "aten::dropout", "aten::hardtanh",
+      "aten::gelu",      "aten::relu",        "aten::relu6",          "aten::silu",    "aten::sigmoid",
+      "aten::hardswish", "aten::hardsigmoid", "aten::tanh",           "aten::dropout", "aten::hardtanh",
       "aten::clone",     "aten::contiguous",  "aten::feature_dropout"};
   return is_one_of(node, kNames);
 }
 
-bool is_binary(const Node& node) {
-  return is_one_of(node, {"aten::add", "aten::sub", "aten::mul", "aten::div"});
-}
+bool is_binary(const Node& node) { return is_one_of(node, {"aten::add", "aten::sub", "aten::mul", "aten::div"}); }
 
 std::optional<std::int64_t> dimension(const Node& node, const char* name, std::int64_t dimensions) {
   const auto value = constant(node, name);
@@ -87,7 +85,8 @@ class Narrower {
   int run() {
     for (const Value* output : graph_.outputs()) demands_[output].add(kEverything);
     for (Node* node : graph_.nodes().reverse()) look_at(node);
-    const auto gains = std::count_if(steps_.begin(), steps_.end(), [](const Step& step) { return is_work(*step.node); });
+    const auto gains =
+        std::count_if(steps_.begin(), steps_.end(), [](const Step& step) { return is_work(*step.node); });
     if (gains == 0) return 0;
     for (auto step = steps_.rbegin(); step != steps_.rend(); ++step) rewrite(*step);
     return static_cast<int>(gains);

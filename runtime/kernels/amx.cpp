@@ -8,12 +8,13 @@
 #include "kernels/elements.h"
 #include "kernels/kernels.h"
 
-#pragma GCC target("avx2,fma,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx512bf16,amx-tile,amx-bf16")
+#pragma GCC target("avx2,fma,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx512bf16,amx-tile,amx-bf16,amx-int8")
 
 #include <immintrin.h>
 
 #include "kernels/amx_attention.h"
 #include "kernels/amx_convolution.h"
+#include "kernels/amx_digits.h"
 #include "kernels/amx_product.h"
 #include "kernels/amx_split.h"
 #include "kernels/avx512_vector.h"
@@ -37,6 +38,7 @@ Loops float32_loops() {
   loops.attention = amx_attention_in_parts<kAvx512Bf16>;
   loops.deep = &kSplit<Avx512, 3>;
   loops.coarse = &kSplit<Avx512, 2>;
+  loops.digits = &kDigitProduct<Avx512>;
   loops.dense = &kDense<float, 3>;
   loops.coarse_dense = &kDense<float, 2>;
   return loops;
@@ -56,9 +58,9 @@ bool may_use_tiles() {
 bool has_amx() {
   static const bool kHas = [] {
     unsigned a = 0, b = 0, c = 0, d = 0;
-    constexpr unsigned kBfloat16 = 1U << 22, kTiles = 1U << 24;
+    constexpr unsigned kBfloat16 = 1U << 22, kTiles = 1U << 24, kInt8 = 1U << 25;
     if (!kAvx512Bf16.usable() || __get_cpuid_count(7, 0, &a, &b, &c, &d) == 0) return false;
-    return (d & kBfloat16) != 0 && (d & kTiles) != 0 && may_use_tiles();
+    return (d & kBfloat16) != 0 && (d & kTiles) != 0 && (d & kInt8) != 0 && may_use_tiles();
   }();
   return kHas;
 }

@@ -40,7 +40,7 @@ at::ScalarType type_of(kernels::Element element) {
 }
 
 const kernels::DeepProduct* deep_product(const Loops& loops, std::int64_t parts) {
-  for (const kernels::DeepProduct* deep : {loops.deep, loops.coarse}) {
+  for (const kernels::DeepProduct* deep : {loops.deep, loops.coarse, loops.digits}) {
     if (deep != nullptr && static_cast<std::int64_t>(deep->parts) == parts) return deep;
   }
   return nullptr;

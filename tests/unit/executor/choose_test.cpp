@@ -113,5 +113,35 @@ TEST(Choose, OneDisturbedRunDoesNotDropAPlan) {
   EXPECT_EQ(choose(std::move(trial)).kind, &disturbed);
 }
 
+TEST(Choose, WhereOnePlanRoundsFarTooMuchNoOtherOfBfloat16IsTried) {
+  const Model model = relu();
+  const FixedPlan reference(at::linspace(-3, 3, 10), 400);
+  const auto always = [](const Module&) { return true; };
+  const PlanKind plain{"plain", Device::Kind::cpu, Precision::fp32, always, nullptr};
+  using Made = std::unique_ptr<Plan>;
+  const PlanKind rough{"rough",
+                       Device::Kind::cpu,
+                       Precision::bf16,
+                       always,
+                       [](const Module&, const PlanRequest&) -> Made {
+                         return std::make_unique<FixedPlan>(at::linspace(-3, 3.03, 10), 40);
+                       },
+                       true};
+  const auto right = [](const Module&, const PlanRequest&) -> Made {
+    return std::make_unique<FixedPlan>(at::linspace(-3, 3, 10), 40);
+  };
+  const PlanKind other{"other", Device::Kind::cpu, Precision::bf16, always, right, true};
+  const PlanKind mixed{"mixed", Device::Kind::cpu, Precision::automatic, always, right, true};
+  const auto chosen = [&](double agreement) {
+    Trial trial{model, plain, reference, {&rough, &other, &mixed}, {Device{}, {example_batch({1, 3, 8, 8})}}, {}};
+    trial.seconds = [] { return worked; };
+    trial.agreement = agreement;
+    return choose(std::move(trial)).kind;
+  };
+  EXPECT_EQ(chosen(0.005), &mixed);
+  // It is off by 0.01: the next one could be right.
+  EXPECT_EQ(chosen(0.008), &other);
+}
+
 }  // namespace
 }  // namespace ptrun

@@ -154,7 +154,10 @@ TEST(OwnOperators, DeepProductsOfManyRowsHaveWeightsOfTheirOwn) {
     EXPECT_THAT(packed_sizes(197, 768, at::kFloat), parts_of(*floats.deep));
   }
   if (floats.coarse != nullptr) {
-    EXPECT_THAT(packed_sizes(197, 768, at::kFloat, Products::coarse), parts_of(*floats.coarse));
+    EXPECT_THAT(packed_sizes(197, 768, at::kFloat, Products::coarse),
+                parts_of(floats.digits == nullptr ? *floats.coarse : *floats.digits));
+    EXPECT_THAT(packed_sizes(197, 48, at::kFloat, Products::coarse),
+                ElementsAre(static_cast<std::int64_t>(floats.coarse->parts), ::testing::_));
   }
   const kernels::DeepProduct* integers = kernels::best_loops(kernels::Element::int16)->deep;
   if (integers != nullptr) {

@@ -55,7 +55,8 @@ graph(%x : Tensor, %w3 : Tensor, %w : Tensor, %b : Tensor):
   %g = aten::gelu(%u, %tanh)
   %d = aten::linear(%g, %w, %b)
   %y = aten::add(%s, %d, %one)
-)" + end + "\n  return (%r)";
+)" + end +
+         "\n  return (%r)";
 }
 
 struct Narrowed {

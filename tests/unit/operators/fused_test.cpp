@@ -250,11 +250,16 @@ TEST_P(FusedOperators, DeepLinearLayersGiveTheSameNumbers) {
     return call("ptrun::pointwise", {in, c10::IValue(), packed, scales, padded_bias(b), o, 128, false,
                                      id(kernels::Activation::gelu), 0.0, 0.0, false});
   };
-  for (const kernels::DeepProduct* deep : {floats.deep, floats.coarse}) {
+  for (const kernels::DeepProduct* deep : {floats.deep, floats.coarse, floats.digits}) {
     if (deep == nullptr) continue;
     const auto parts = static_cast<std::int64_t>(deep->parts);
     const at::Tensor packed = call("ptrun::pack_pointwise", {w, type_, parts});
     EXPECT_EQ(packed.size(0), parts);
+    if (deep == floats.digits) {
+      const double apart = (expected - run(x, packed, c10::IValue(), other)).abs().max().item<double>();
+      EXPECT_LT(apart, 2e-4 * expected.abs().max().item<double>());
+      continue;
+    }
     expect_near(expected, run(x, packed, c10::IValue(), other), type_);
     // Fewer rows than two threads want: they share the columns.
     expect_near(expected.narrow(1, 0, 1), run(x.narrow(1, 0, 1), packed, c10::IValue(), other.narrow(1, 0, 1)), type_);
@@ -276,14 +281,15 @@ TEST_P(FusedOperators, DeepProductsTakeAGate) {
   const at::Tensor b = numbers({128}, 0.3);
   const at::Tensor gate = numbers({3, 260, 1, 1}, 0.4);
   const at::Tensor expected = at::conv2d(x * gate, w.reshape({128, 260, 1, 1}), b);
-  for (const kernels::DeepProduct* deep : {floats.deep, floats.coarse}) {
+  for (const kernels::DeepProduct* deep : {floats.deep, floats.coarse, floats.digits}) {
     if (deep == nullptr) continue;
     const at::Tensor packed = call("ptrun::pack_pointwise", {w, type_, static_cast<std::int64_t>(deep->parts)});
     const auto run = [&](const at::Tensor& in) {
       return call("ptrun::pointwise", {in, gate, packed, c10::IValue(), padded_bias(b), c10::IValue(), 128, true,
                                        id(kernels::Activation::clamp), -kInfinite, kInfinite, false});
     };
-    EXPECT_LT((expected - run(x)).abs().max().item<double>(), 1e-4 * expected.abs().max().item<double>());
+    const double allowed = (deep == floats.digits ? 1e-3 : 1e-4) * expected.abs().max().item<double>();
+    EXPECT_LT((expected - run(x)).abs().max().item<double>(), allowed);
     // A pixel that is not finite spoils no other one.
     at::Tensor odd = x.clone();
     odd[1][5][3][2] = std::numeric_limits<float>::infinity();
@@ -291,7 +297,7 @@ TEST_P(FusedOperators, DeepProductsTakeAGate) {
     const at::Tensor wanted = at::conv2d(odd * gate, w.reshape({128, 260, 1, 1}), b);
     EXPECT_TRUE(at::equal(found.isinf(), wanted.isinf()) || !deep->gates);
     found.select(0, 1).select(1, 3).select(1, 2).copy_(expected.select(0, 1).select(1, 3).select(1, 2));
-    EXPECT_LT((expected - found).abs().max().item<double>(), 1e-4 * expected.abs().max().item<double>());
+    EXPECT_LT((expected - found).abs().max().item<double>(), allowed);
   }
 }
 

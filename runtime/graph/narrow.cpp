@@ -225,7 +225,22 @@ class Narrower {
       return start && *start > range.dimension;
     }
     const Node& list = *node.input(1)->node();
-    return list.kind() == c10::prim::ListConstruct && list.inputs().size() == out->size();
+    const auto whole = toIValue(node.input(1));
+    return whole ? whole->isIntList() && whole->toListRef().size() == out->size()
+                 : list.kind() == c10::prim::ListConstruct && list.inputs().size() == out->size();
+  }
+
+  // The sizes of a reshape with `length` in one place.
+  Value* resized(Value* sizes, std::size_t place, std::int64_t length) {
+    if (const auto whole = toIValue(sizes)) {
+      std::vector<std::int64_t> list = whole->toIntVector();
+      list[place] = length;
+      return graph_.insertConstant(list);
+    }
+    const auto given = sizes->node()->inputs();
+    std::vector<Value*> items(given.begin(), given.end());
+    items[place] = graph_.insertConstant(length);
+    return graph_.insertNode(graph_.createList(c10::IntType::get(), items))->output();
   }
 
   void rewrite(const Step& step) {
@@ -245,10 +260,7 @@ class Narrower {
     }
     const std::int64_t length = range.last - range.first;
     if (is(*node, "aten::reshape") || is(*node, "aten::view")) {
-      const auto given = node->input(1)->node()->inputs();
-      std::vector<Value*> items(given.begin(), given.end());
-      items[static_cast<std::size_t>(range.dimension)] = graph_.insertConstant(length);
-      node->replaceInput(1, graph_.insertNode(graph_.createList(c10::IntType::get(), items))->output());
+      node->replaceInput(1, resized(node->input(1), static_cast<std::size_t>(range.dimension), length));
     }
     narrow_.emplace(node->output(), range);
     shapes_.at(node->output()).sizes[static_cast<std::size_t>(range.dimension)] = length;

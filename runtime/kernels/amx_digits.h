@@ -174,9 +174,9 @@ inline void wild_digit_sums(const float* row, const float* gate, std::size_t dep
     float sum = bias[column];
     for (std::size_t k = 0; k < depth; ++k) {
       const std::size_t tile = k / kDigitDepth * kDigits * kTileSide + k % kDigitDepth / 4;
-      const int first = panel[(tile * width + column) * 4 + k % 4];
-      const int second = panel[((tile + kTileSide) * width + column) * 4 + k % 4];
-      const float weight = static_cast<float>(first * 128 + second) * column_scales[column];
+      const auto first = static_cast<float>(panel[(tile * width + column) * 4 + k % 4]);
+      const auto second = static_cast<float>(panel[((tile + kTileSide) * width + column) * 4 + k % 4]);
+      const float weight = (first * 128 + second) * column_scales[column];
       sum += (gate == nullptr ? row[k] : row[k] * gate[k]) * weight;
     }
     sums[column] = sum;

@@ -15,8 +15,9 @@ namespace {
 
 constexpr std::int64_t kTokens = 6, kWidth = 8;
 
-// A block of a vision transformer whose heads are two; `end` makes %r of its result %y.
-std::string block(const std::string& end) {
+// A block of a vision transformer whose heads are two; `end` makes %r of its result %y. Exported programs have constant
+// sizes.
+std::string block(const std::string& end, const std::string& whole) {
   return R"(
 graph(%x : Tensor, %w3 : Tensor, %w : Tensor, %b : Tensor):
   %none : NoneType = prim::Constant()
@@ -46,7 +47,8 @@ graph(%x : Tensor, %w3 : Tensor, %w : Tensor, %b : Tensor):
   %v = aten::select(%turned, %zero, %two)
   %a = aten::scaled_dot_product_attention(%q, %k, %v, %none, %p, %no, %none, %no)
   %back = aten::transpose(%a, %one, %two)
-  %whole : int[] = prim::ListConstruct(%batch, %tokens, %eight)
+)" + whole +
+         R"(
   %joined = aten::reshape(%back, %whole)
   %o = aten::linear(%joined, %w, %b)
   %s = aten::add(%o, %x, %one)
@@ -65,14 +67,16 @@ struct Narrowed {
   std::size_t wide = 0;  // tensors of all tokens
 };
 
-Narrowed narrowed(const std::string& end, std::int64_t batch = 2) {
+constexpr const char* kWhole = "  %whole : int[] = prim::ListConstruct(%batch, %tokens, %eight)";
+
+Narrowed narrowed(const std::string& end, std::int64_t batch = 2, const std::string& whole = kWhole) {
   const auto options = at::TensorOptions().dtype(at::kFloat);
   at::manual_seed(1);
   const std::vector<c10::IValue> inputs = {at::randn({batch, kTokens, kWidth}, options),
                                            at::randn({3 * kWidth, kWidth}, options),
                                            at::randn({kWidth, kWidth}, options), at::randn({kWidth}, options)};
   const auto graph = std::make_shared<torch::jit::Graph>();
-  torch::jit::parseIR(block(end), graph.get());
+  torch::jit::parseIR(block(end, whole), graph.get());
   Shapes shapes;
   const at::Tensor expected = record_shapes(graph, inputs, shapes).toTensor();
   Narrowed result;
@@ -102,6 +106,13 @@ TEST(Narrow, TheLastBlockRunsForTheTokenThatIsRead) {
     // The input, its norm, the joint product in three orders, queries, keys and values.
     EXPECT_EQ(result.wide, 8U) << index;
   }
+}
+
+TEST(Narrow, SizesMayBeConstant) {
+  const Narrowed result =
+      narrowed("  %r = aten::select(%y, %one, %zero)", 2, "  %whole : int[] = prim::Constant[value=[-1, 6, 8]]()");
+  EXPECT_EQ(result.count, 4);
+  EXPECT_LT(result.apart, 1e-4);
 }
 
 TEST(Narrow, TokensThatAreReadApartRunTogether) {

@@ -1,7 +1,6 @@
 // "cpu_fused": the folded graph with its 1x1 and depthwise convolutions, in float32 most 3x3 ones of stride 1, and its
 // linear layers as our own operators, its other convolutions as oneDNN operators with packed weights. "cpu_mixed":
-// float32, but products of 16-bit integers, or of
-// parts with 16 binary digits.
+// float32, but products of 16-bit integers, or of parts with 16 binary digits and of integers of two digits.
 #include <ATen/core/ivalue.h>
 #include <c10/core/InferenceMode.h>
 

@@ -16,7 +16,7 @@ struct Node;
 namespace ptrun::jit {
 
 // What is multiplied: numbers of the type; of float32 alone 16-bit integers, sixteen times as exact as bfloat16, or
-// parts with 16 binary digits together (Loops::coarse).
+// parts with 16 binary digits together (Loops::coarse), in wide linear layers integers of two digits (Loops::digits).
 enum class Products : std::uint8_t { usual, integers, coarse };
 
 // Rewrites `graph`, which is normal, folded and in float32: 1x1 convolutions, linear layers, depthwise convolutions,

@@ -23,7 +23,7 @@ namespace {
 // A number's error is up to 2^-15 of the largest one of its row or column.
 constexpr float kLargestDigits = 127.0F * 128.0F;
 constexpr std::size_t kDigitDepth = 64;
-constexpr std::size_t kDigits = 2;
+constexpr std::size_t kDigits = 2;  // of a number; DeepProduct::parts is 1, with the scales behind both
 // Below, numbers count as zeros: the reciprocal of a scale is still finite.
 constexpr float kSmallestScaled = 1e-30F;
 
